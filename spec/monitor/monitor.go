@@ -1,0 +1,207 @@
+// Package monitor is the executable specification: small state machines that see every command before it is carried out,
+// every event, and every reply of a session, and say which rule an observation breaks.
+//
+// They run on every session, whether scripted, enumerated or random. They know the documents and nothing of any
+// implementation; where the documents leave latitude every permitted outcome passes.
+package monitor
+
+import (
+	"maps"
+	"strconv"
+
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// Options say by what a session is judged.
+type Options struct {
+	// InForce tells whether a rule holds for the documented version that the implementation is judged by. Nil: all hold.
+	InForce func(rule string) bool
+	// Settling of the implementation. When it is not exact, a call that is still pending is judged only when a run
+	// command has waited for it in vain.
+	Settling trace.Settling
+}
+
+// A Monitor watches one session with every monitor there is. It is used by one goroutine at a time.
+type Monitor struct {
+	options    Options
+	step       int // the command being carried out, counted from 1
+	readers    map[string]*reader
+	transports map[string]*transport
+	calls      map[string]*reader // the reader that a pending call is about
+	exercised  map[string]int
+	violations []trace.Violation
+}
+
+// New returns a monitor for a session that has not begun.
+func New(o Options) *Monitor {
+	if o.InForce == nil {
+		o.InForce = func(string) bool { return true }
+	}
+	m := &Monitor{options: o, exercised: map[string]int{}}
+	m.reset()
+	return m
+}
+
+func (m *Monitor) reset() {
+	m.readers = map[string]*reader{}
+	m.transports = map[string]*transport{}
+	m.calls = map[string]*reader{}
+}
+
+// Before sees a command that is about to be carried out.
+func (m *Monitor) Before(c *trace.Command) {
+	m.step++
+	if r := m.subject(c); r != nil {
+		r.before(c)
+	}
+}
+
+// After sees what came back from the command that Before saw last.
+func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
+	if reply.Fault != "" || reply.Unsupported != "" {
+		m.abandon(c)
+		return
+	}
+	for i := range reply.Events {
+		m.event(&reply.Events[i])
+	}
+	switch c.Op {
+	case trace.ReaderMake:
+		m.made(c, reply)
+	case trace.MockMake:
+		m.transports[c.As] = &transport{name: c.As, canPause: c.CanPause == nil || *c.CanPause}
+	case trace.Forget:
+		m.forget(c.Names)
+		return
+	}
+	subject := m.subject(c)
+	for _, r := range m.readers {
+		r.after(c, reply, r == subject)
+	}
+}
+
+// End sees what happened while the session was closed.
+func (m *Monitor) End(events []trace.Event) {
+	for i := range events {
+		m.silent(&events[i])
+	}
+}
+
+// Violations returns what was not permitted so far, in the order in which it was seen.
+func (m *Monitor) Violations() []trace.Violation { return m.violations }
+
+// Exercised returns how often the premise of each rule occurred.
+func (m *Monitor) Exercised() map[string]int { return maps.Clone(m.exercised) }
+
+// Reset forgets every object and violation, and keeps the count of what was exercised: the next scenario begins.
+func (m *Monitor) Reset() {
+	m.reset()
+	m.step, m.violations = 0, nil
+}
+
+// subject is the reader that a command is about, nil if it is about none that is known.
+func (m *Monitor) subject(c *trace.Command) *reader {
+	if c.Op == trace.Cancel {
+		return m.calls[c.On]
+	}
+	return m.readers[c.On]
+}
+
+// event gives an event to the monitor that it is for.
+func (m *Monitor) event(e *trace.Event) {
+	switch e.Ev {
+	case trace.PauseReading, trace.ResumeReading:
+		if t := m.transports[e.On]; t != nil {
+			t.calls = append(t.calls, e.Ev)
+		}
+	case trace.Finished, trace.Item:
+		if r := m.calls[e.On]; r != nil {
+			r.events = append(r.events, e)
+		}
+	default:
+		m.silent(e)
+	}
+}
+
+// silent holds the session to be quiet: nothing reaches the exception handler, and the implementation comes to rest. No
+// rule of its own says so; it is part of every expectation, so the violation goes to the rules of the case.
+func (m *Monitor) silent(e *trace.Event) {
+	switch e.Ev {
+	case trace.Unhandled, trace.Unraisable, trace.Unsettled:
+		m.violate("", "the session was to be quiet, but there was "+e.String())
+	}
+}
+
+func (m *Monitor) violate(rule, text string) {
+	m.violations = append(m.violations, trace.Violation{Rule: rule, Step: m.step, Text: "step " + strconv.Itoa(m.step) + ": " + text})
+}
+
+// broken records the violation of a rule if the rule is in force, and tells whether it is.
+func (m *Monitor) broken(rule, text string) bool {
+	if !m.options.InForce(rule) {
+		return false
+	}
+	m.violate(rule, text)
+	return true
+}
+
+func (m *Monitor) exercise(rules ...string) {
+	for _, r := range rules {
+		m.exercised[r]++
+	}
+}
+
+func (m *Monitor) made(c *trace.Command, reply *trace.Reply) {
+	limit := defaultLimit
+	if c.Limit != nil {
+		limit = *c.Limit
+	}
+	if limit <= 0 {
+		m.exercise("reader.feed.limit-must-be-positive")
+		if reply.Raised == nil || reply.Raised.Kind != trace.InvalidArgument {
+			m.broken("reader.feed.limit-must-be-positive", describe(c, reply)+"; permitted: raised invalid-argument, since the limit is not positive")
+		}
+		return
+	}
+	if reply.Returned == nil {
+		m.broken("reader.feed.opener-sets-limit", describe(c, reply)+"; permitted: returned none")
+		return
+	}
+	m.readers[c.As] = newReader(m, c.As, limit)
+}
+
+// abandon stops judging the object of a command that the adapter could not carry out.
+func (m *Monitor) abandon(c *trace.Command) {
+	if r := m.subject(c); r != nil {
+		r.lost = true
+	}
+}
+
+func (m *Monitor) forget(names []string) {
+	if names == nil {
+		m.reset()
+		return
+	}
+	for _, name := range names {
+		delete(m.readers, name)
+		delete(m.transports, name)
+		if r := m.calls[name]; r != nil {
+			r.lost = true // a call was taken back without a report of what became of it
+			delete(m.calls, name)
+		}
+	}
+}
+
+// describe says what was done and what came back.
+func describe(c *trace.Command, reply *trace.Reply) string {
+	s := c.String() + " " + reply.String()
+	for i, e := range reply.Events {
+		if i == 0 {
+			s += ", with "
+		} else {
+			s += ", "
+		}
+		s += e.String()
+	}
+	return s
+}

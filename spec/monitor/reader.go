@@ -1,0 +1,523 @@
+package monitor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// defaultLimit is the limit of a reader made without one (reader.feed.default-limit), bytes.
+const defaultLimit = 65536
+
+// A reader is the model of one reader: every state that it may be in, given all that was done and all that was seen. Nearly
+// always that is a single one. Before applies a command to each state; after lets the calls run in each, and keeps those
+// states that agree with what came back. When none does, a rule is broken.
+type reader struct {
+	m        *Monitor
+	name     string
+	limit    int
+	states   []state
+	flow     flow
+	tolerant bool // attempts include what breaks a rule but leaves it clear how to go on
+	lost     bool // what it did cannot be followed any more: nothing is judged
+	events   []*trace.Event
+}
+
+// A state is one state that a reader may be in. States are values: what they hold is never changed in place.
+type state struct {
+	buf       []byte
+	eof       bool
+	exception *string
+	waiter    *call    // the call that waits for data
+	fresh     []*call  // calls that were started and may not have run yet
+	taken     int      // how many bytes at the front of buf a pending read to the end has taken already
+	origin    string   // the rule by which buf is what it is: the one to name when it turns out otherwise
+	ended     []ending // calls that came back and are not accounted for by an observation yet
+	broken    []string // rules broken on the way to this state that leave it clear how to go on
+	exercised []string // rules whose premise occurred on the way to this state, in the command at hand
+	refusal   *refusal // what a synchronous command must answer
+	late      bool     // the exception came when the waiting call had been woken already: it may not look at it any more
+	woken     bool     // something happened that a waiting call has to look at
+}
+
+// A call is a read that was started.
+type call struct {
+	command   *trace.Command
+	name      string
+	cancelled bool // it was cancelled but may not have run since: whether it notices before it looks at the buffer is open
+	handed    int  // of an iteration: how many items it has handed out
+}
+
+// An ending is how a call comes back.
+type ending struct {
+	call     *call
+	items    [][]byte // of an iteration: the items handed out before
+	returned *[]byte
+	none     bool // returned none
+	raised   *failure
+	waits    bool // not an ending: an iteration handed out items and goes on waiting
+}
+
+// A failure is what a permitted error looks like.
+type failure struct {
+	kind     trace.Kind
+	message  *string // of a scripted exception
+	partial  []byte
+	expected int // -1: unknown
+	consumed int // -1: any
+}
+
+// A refusal is what a synchronous command must answer instead of none.
+type refusal struct {
+	rule string
+	kind trace.Kind
+}
+
+func newReader(m *Monitor, name string, limit int) *reader {
+	return &reader{m: m, name: name, limit: limit, states: []state{{origin: "reader.feed.data-is-appended"}}}
+}
+
+// before applies the command to every state.
+func (r *reader) before(c *trace.Command) {
+	if r.lost {
+		return
+	}
+	r.flow.begin(r.states)
+	var next []state
+	for _, s := range r.states {
+		s.refusal, s.exercised = nil, nil
+		next = append(next, r.apply(s, c)...)
+	}
+	r.states = next
+}
+
+// apply returns the states that the command leads to from s, before any call runs.
+func (r *reader) apply(s state, c *trace.Command) []state {
+	switch c.Op {
+	case trace.ReaderFeedData:
+		data := c.Data.Bytes
+		switch {
+		case s.eof:
+			s.refusal = &refusal{"reader.feed.data-after-eof-refused", trace.InvalidState}
+			s.exercised = append(s.exercised, "reader.feed.data-after-eof-refused")
+		case len(data) == 0:
+			s.exercised = append(s.exercised, "reader.feed.empty-data-wakes-nobody")
+		default:
+			s.buf = append(slices.Clip(s.buf), data...)
+			s.woken = true
+			s.exercised = append(s.exercised, "reader.feed.data-is-appended")
+			r.flow.fed(len(s.buf))
+		}
+	case trace.ReaderFeedEOF:
+		if s.eof {
+			s.exercised = append(s.exercised, "reader.feed.eof-is-idempotent")
+		}
+		s.eof, s.woken = true, true
+		s.exercised = append(s.exercised, "reader.feed.eof-marks-end")
+	case trace.ReaderSetException:
+		if c.Exception == nil && s.waiter != nil {
+			r.lost = true // what becomes of the waiting call is not specified
+			return nil
+		}
+		s.late = s.waiter != nil && s.woken && c.Exception != nil
+		s.exception, s.woken = c.Exception, s.woken || c.Exception != nil
+		s.exercised = append(s.exercised, "reader.feed.set-exception-stores")
+	case trace.ReaderRead, trace.ReaderReadLine, trace.ReaderReadExactly, trace.ReaderReadUntil, trace.ReaderIterate:
+		for _, d := range c.Needs() {
+			if d == trace.CapPythonSurface {
+				r.lost = true // arguments of wrong types are judged by the cases that pass them
+				return nil
+			}
+		}
+		s.fresh = append(slices.Clip(s.fresh), &call{command: c, name: c.As})
+		r.m.calls[c.As] = r
+	case trace.Cancel:
+		out := s.cancel(c.On)
+		if iterates(s.waiter) && s.woken || slices.ContainsFunc(s.fresh, iterates) {
+			r.lost = true // how many items came before the cancellation is open
+		}
+		if c.NoSettle || r.m.options.Settling != trace.Exact {
+			out = append(out, s.cancelSoon(c.On))
+		}
+		return out
+	}
+	return []state{s}
+}
+
+func iterates(c *call) bool { return c != nil && c.command.Op == trace.ReaderIterate }
+
+// cancelSoon marks the call of that name as one that comes back, cancelled or not, as soon as it runs.
+func (s state) cancelSoon(name string) state {
+	mark := func(c *call) *call {
+		marked := *c
+		marked.cancelled = true
+		return &marked
+	}
+	if s.waiter != nil && s.waiter.name == name {
+		s.waiter, s.woken = mark(s.waiter), true
+	}
+	if i := slices.IndexFunc(s.fresh, func(c *call) bool { return c.name == name }); i >= 0 {
+		s.fresh = slices.Clone(s.fresh)
+		s.fresh[i] = mark(s.fresh[i])
+	}
+	return s
+}
+
+// cancel takes back the call of that name. A read to the end that is cancelled may have lost what it had taken
+// (reader.read.to-eof-failure-loses-data, a quirk): either passes.
+func (s state) cancel(name string) []state {
+	var cancelled *call
+	if s.waiter != nil && s.waiter.name == name {
+		cancelled, s.waiter = s.waiter, nil
+	}
+	if i := slices.IndexFunc(s.fresh, func(c *call) bool { return c.name == name }); i >= 0 {
+		cancelled = s.fresh[i]
+		s.fresh = slices.Concat(s.fresh[:i], s.fresh[i+1:])
+	}
+	if cancelled == nil {
+		return []state{s}
+	}
+	s.ended = append(slices.Clip(s.ended), ending{call: cancelled, raised: &failure{kind: trace.Cancelled, expected: -1, consumed: -1}})
+	s.exercised = append(s.exercised, "reader.read.cancel-keeps-data")
+	s.origin = "reader.read.cancel-keeps-data"
+	return s.mayLose(cancelled)
+}
+
+// mayLose returns s, and when c was a read to the end that had taken bytes, also the state in which they are gone.
+func (s state) mayLose(c *call) []state {
+	taken := s.taken
+	s.taken = 0
+	if !toEOF(c.command) || taken == 0 {
+		return []state{s}
+	}
+	s.exercised = append(s.exercised, "reader.read.to-eof-failure-loses-data")
+	without := s
+	without.buf = s.buf[taken:]
+	return []state{s, without}
+}
+
+func toEOF(c *trace.Command) bool { return c.Op == trace.ReaderRead && (c.N == nil || *c.N < 0) }
+
+// after lets the calls run in every state and keeps the states that agree with what came back.
+func (r *reader) after(c *trace.Command, reply *trace.Reply, subject bool) {
+	events := r.events
+	r.events = r.events[:0]
+	if r.lost {
+		return
+	}
+	if !subject {
+		if c.NoSettle || len(events) == 0 && !r.unfinished() {
+			return
+		}
+		r.flow.begin(r.states)
+	}
+	if subject && !r.answered(c, reply) {
+		return
+	}
+	optional := c.NoSettle || r.m.options.Settling != trace.Exact && !waitedInVain(c, reply)
+	seen := observe(c, reply, events, subject)
+	agree, reached := r.follow(seen, optional)
+	if r.lost {
+		return
+	}
+	if len(agree) == 0 {
+		r.tolerant = true // perhaps a rule is broken in a way that leaves it clear how to go on
+		agree, _ = r.follow(seen, optional)
+		r.tolerant = false
+	}
+	if len(agree) == 0 {
+		r.lost = true
+		r.disagree(c, reply, reached, seen)
+		return
+	}
+	r.keep(c, reply, agree)
+	for _, call := range seen {
+		if !call.pending {
+			delete(r.m.calls, call.name)
+		}
+	}
+	r.flow.judge(r, c, reply, seen)
+}
+
+// follow returns the states in which everything seen is accounted for, and all that could have been reached.
+func (r *reader) follow(seen []sight, optional bool) (agree, reached []state) {
+	for _, s := range r.states {
+		reached = append(reached, r.settle(s, optional)...)
+	}
+	for _, s := range reached {
+		if s, ok := s.agrees(seen, optional); ok {
+			agree = append(agree, s)
+		}
+	}
+	return agree, reached
+}
+
+// unfinished tells whether some call of the reader has not come back.
+func (r *reader) unfinished() bool {
+	return slices.ContainsFunc(r.states, func(s state) bool { return s.waiter != nil || len(s.fresh) > 0 || len(s.ended) > 0 })
+}
+
+// waitedInVain tells whether a run command waited for a call that did not come back.
+func waitedInVain(c *trace.Command, reply *trace.Reply) bool {
+	return c.Op == trace.Run && reply.Returned != nil && reply.Returned.Bool != nil && !*reply.Returned.Bool
+}
+
+// answered judges the reply to a synchronous command.
+func (r *reader) answered(c *trace.Command, reply *trace.Reply) bool {
+	switch c.Op {
+	case trace.ReaderFeedData, trace.ReaderFeedEOF, trace.ReaderSetException, trace.Cancel:
+		refusal := r.states[0].refusal
+		if refusal != nil {
+			if reply.Raised == nil || reply.Raised.Kind != refusal.kind {
+				r.m.broken(refusal.rule, r.text(c, reply, fmt.Sprintf("raised %s", refusal.kind)))
+				r.lost = true // whether the data were taken all the same is unknown
+				return false
+			}
+		} else if reply.Returned == nil {
+			rule := map[trace.Op]string{
+				trace.ReaderFeedData: "reader.feed.data-is-appended", trace.ReaderFeedEOF: "reader.feed.eof-marks-end",
+				trace.ReaderSetException: "reader.feed.set-exception-stores", trace.Cancel: "reader.read.cancel-keeps-data",
+			}[c.Op]
+			if c.Op == trace.ReaderFeedEOF && slices.Contains(r.states[0].exercised, "reader.feed.eof-is-idempotent") {
+				rule = "reader.feed.eof-is-idempotent"
+			}
+			r.m.broken(rule, r.text(c, reply, "returned none"))
+			r.lost = true
+			return false
+		}
+	case trace.ReaderSetTransport:
+		return r.flow.attach(r, c, reply)
+	case trace.ReaderException:
+		r.m.exercise("reader.feed.exception-reports-stored")
+		want := r.states[0].exception
+		ok := reply.Returned != nil && (want == nil && reply.Returned.IsNone() ||
+			want != nil && reply.Returned.Error != nil && reply.Returned.Error.Kind == trace.Scripted && reply.Returned.Error.Message == *want)
+		if !ok {
+			permitted := "returned none"
+			if want != nil {
+				permitted = fmt.Sprintf("returned the exception %q", *want)
+			}
+			r.m.broken("reader.feed.exception-reports-stored", r.text(c, reply, permitted))
+		}
+	case trace.ReaderAtEOF:
+		r.m.exercise("reader.feed.at-eof-needs-empty-and-eof")
+		rule := "reader.feed.at-eof-needs-empty-and-eof"
+		if r.states[0].exception != nil {
+			rule = "reader.feed.at-eof-ignores-exception"
+			r.m.exercise(rule)
+		}
+		var agree []state
+		for _, s := range r.states {
+			if want := s.eof && len(s.buf) == 0; reply.Returned != nil && reply.Returned.Bool != nil && *reply.Returned.Bool == want {
+				agree = append(agree, s)
+			}
+		}
+		if len(agree) == 0 {
+			s := r.states[0]
+			if s.eof && s.origin == "reader.readuntil.incomplete-empties-buffer" {
+				rule = s.origin
+			}
+			r.m.broken(rule, r.text(c, reply, fmt.Sprintf("returned %t", s.eof && len(s.buf) == 0)))
+			r.lost = true
+			return false
+		}
+		r.states = agree
+	}
+	return true
+}
+
+// keep goes on with the states that agree; those that break nothing are preferred.
+func (r *reader) keep(c *trace.Command, reply *trace.Reply, agree []state) {
+	clean := slices.DeleteFunc(slices.Clone(agree), func(s state) bool { return slices.ContainsFunc(s.broken, r.m.options.InForce) })
+	if len(clean) > 0 {
+		agree = clean
+	} else {
+		agree = agree[:1]
+		for _, rule := range agree[0].broken {
+			r.m.broken(rule, r.text(c, reply, "what the rule says"))
+		}
+	}
+	r.m.exercise(agree[0].exercised...)
+	for i := range agree {
+		agree[i].broken, agree[i].exercised = nil, nil
+	}
+	r.states = agree
+}
+
+// text says what was done, what came back, and what would have been permitted.
+func (r *reader) text(c *trace.Command, reply *trace.Reply, permitted string) string {
+	s := r.states[0]
+	with := fmt.Sprintf("limit %d, buffered %s", r.limit, trace.Bytes(s.buf))
+	if s.eof {
+		with += ", end of stream fed"
+	}
+	if s.exception != nil {
+		with += fmt.Sprintf(", exception %q", *s.exception)
+	}
+	return fmt.Sprintf("%s (%s with %s); permitted: %s", describe(c, reply), r.name, with, permitted)
+}
+
+// settle returns the states that s leads to once the calls have run. When that is optional, s itself and everything on
+// the way is among them.
+func (r *reader) settle(s state, optional bool) []state {
+	runnable := s.fresh
+	if s.waiter != nil && s.woken {
+		runnable = slices.Concat([]*call{s.waiter}, runnable)
+	}
+	if len(runnable) == 0 {
+		s.woken = false
+		return []state{s}
+	}
+	var out []state
+	if optional {
+		out = append(out, s)
+	}
+	orders := runnable // which call may run first: any, since no document says
+	if len(runnable) > 3 {
+		r.lost = true // too many orders to follow
+		return append(out, s)
+	}
+	for _, c := range orders {
+		if iterates(c) && (optional || c.cancelled || len(runnable) > 1) {
+			r.lost = true // its items may be handed out in between: too many orders to follow
+			return append(out, s)
+		}
+		for _, next := range r.attempt(s, c) {
+			out = append(out, r.settle(next, optional)...)
+		}
+	}
+	return out
+}
+
+// A sight is what was seen of one call in the command at hand.
+type sight struct {
+	name     string
+	items    [][]byte
+	returned *trace.Value
+	raised   *trace.Error
+	pending  bool // it came back pending
+}
+
+// observe gathers what was seen of the reader's calls, in the order in which they came back.
+func observe(c *trace.Command, reply *trace.Reply, events []*trace.Event, subject bool) []sight {
+	var seen []sight
+	find := func(name string) *sight {
+		for i := range seen {
+			if seen[i].name == name {
+				return &seen[i]
+			}
+		}
+		seen = append(seen, sight{name: name, pending: true})
+		return &seen[len(seen)-1]
+	}
+	for _, e := range events {
+		s := find(e.On)
+		switch {
+		case e.Ev == trace.Item && e.Value.Bytes != nil:
+			s.items = append(s.items, *e.Value.Bytes)
+		case e.Ev == trace.Item:
+			s.items = append(s.items, []byte("not bytes: "+e.Value.String()))
+		default:
+			s.returned, s.raised, s.pending = e.Returned, e.Raised, false
+		}
+	}
+	if spec := trace.Spec(c.Op); subject && spec.Style == trace.Start {
+		s := find(c.As)
+		if reply.Pending == "" {
+			s.returned, s.raised, s.pending = reply.Returned, reply.Raised, false
+		}
+	}
+	return seen
+}
+
+// agrees tells whether a state accounts for everything that was seen, and returns it without what was accounted for. When
+// running was optional, a call may have come back without having been seen yet.
+func (s state) agrees(seen []sight, optional bool) (state, bool) {
+	left := s.ended
+	for _, saw := range seen {
+		i := slices.IndexFunc(left, func(e ending) bool { return e.call.name == saw.name })
+		if i < 0 {
+			if saw.pending && len(saw.items) == 0 {
+				continue
+			}
+			return s, false
+		}
+		if optional && saw.pending && len(saw.items) == 0 && !left[i].waits {
+			continue
+		}
+		if !left[i].agrees(saw) {
+			return s, false
+		}
+		left = slices.Concat(left[:i], left[i+1:])
+	}
+	s.ended = left
+	return s, optional || len(left) == 0
+}
+
+func (e ending) agrees(saw sight) bool {
+	if !slices.EqualFunc(e.items, saw.items, slices.Equal) {
+		return false
+	}
+	if saw.pending || e.waits {
+		return saw.pending == e.waits
+	}
+	switch {
+	case e.none:
+		return saw.returned != nil && saw.returned.IsNone()
+	case e.returned != nil:
+		return saw.returned != nil && saw.returned.Bytes != nil && string(*saw.returned.Bytes) == string(*e.returned)
+	}
+	return saw.raised != nil && e.raised.agrees(saw.raised)
+}
+
+func (f *failure) agrees(e *trace.Error) bool {
+	switch {
+	case e.Kind != f.kind:
+		return false
+	case f.message != nil && e.Message != *f.message:
+		return false
+	case f.kind == trace.IncompleteRead:
+		if e.Partial == nil || string(*e.Partial) != string(f.partial) {
+			return false
+		}
+		return f.expected < 0 && e.Expected == nil || e.Expected != nil && *e.Expected == f.expected
+	case f.kind == trace.LimitOverrun:
+		return e.Consumed != nil && (f.consumed < 0 || *e.Consumed == f.consumed)
+	}
+	return true
+}
+
+// String says how a call may come back.
+func (e ending) String() string {
+	var b strings.Builder
+	for _, item := range e.items {
+		fmt.Fprintf(&b, "item %s, ", trace.Bytes(item))
+	}
+	switch {
+	case e.waits:
+		b.WriteString("pending")
+	case e.none:
+		b.WriteString("returned none")
+	case e.returned != nil:
+		b.WriteString("returned " + trace.Bytes(*e.returned).String())
+	default:
+		b.WriteString("raised " + e.raised.String())
+	}
+	return b.String()
+}
+
+func (f *failure) String() string {
+	switch {
+	case f.kind == trace.IncompleteRead && f.expected >= 0:
+		return fmt.Sprintf("%s{partial %s, expected %d}", f.kind, trace.Bytes(f.partial), f.expected)
+	case f.kind == trace.IncompleteRead:
+		return fmt.Sprintf("%s{partial %s, expected unknown}", f.kind, trace.Bytes(f.partial))
+	case f.kind == trace.LimitOverrun && f.consumed >= 0:
+		return fmt.Sprintf("%s{consumed %d}", f.kind, f.consumed)
+	case f.message != nil:
+		return fmt.Sprintf("%s %q", f.kind, *f.message)
+	}
+	return string(f.kind)
+}

@@ -1,0 +1,730 @@
+package monitor
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// attempt lets a call look at the buffer, and returns the states that this may lead to. The first is the one that the rules
+// ask for; others are permitted as well, or break a rule that leaves it clear how to go on.
+func (r *reader) attempt(s state, c *call) []state {
+	if s.taken > 0 && s.waiter != nil && c.name != s.waiter.name {
+		// A read to the end waits. What was fed before may be in its hands already, or still be there for others.
+		taken := s.taken
+		s.taken = 0
+		out := r.attempt(s, c)
+		hidden := s
+		hidden.buf = s.buf[taken:]
+		for _, next := range r.attempt(hidden, c) {
+			next.buf = slices.Concat(s.buf[:taken], next.buf)
+			next.taken = taken
+			out = append(out, next)
+		}
+		return out
+	}
+	if c.cancelled {
+		uncancelled := *c
+		uncancelled.cancelled = false
+		if s.waiter == c {
+			s.waiter = &uncancelled
+		}
+		out := s.cancel(c.name)
+		for _, next := range r.attempt(s, &uncancelled) {
+			if slices.ContainsFunc(next.ended, func(e ending) bool { return e.call.name == c.name && !e.waits }) {
+				out = append(out, next)
+			}
+		}
+		return out
+	}
+	if s.late && s.waiter != nil && c.name == s.waiter.name {
+		s.late = false
+		out := r.attempt(s, c)
+		before := s
+		before.exception = nil
+		for _, next := range r.attempt(before, c) {
+			next.exception = s.exception
+			out = append(out, next)
+		}
+		return out
+	}
+	waits := s.waiter != nil && c.name == s.waiter.name
+	s.fresh = slices.DeleteFunc(slices.Clone(s.fresh), func(f *call) bool { return f.name == c.name })
+	if waits {
+		s.waiter, s.woken = nil, false
+		s.exercised = append(slices.Clip(s.exercised), "reader.feed.data-wakes-reader")
+	}
+	a := attempt{r: r, s: s, c: c, n: -1, woken: waits}
+	if c.command.N != nil {
+		a.n = *c.command.N
+	}
+	switch c.command.Op {
+	case trace.ReaderRead:
+		a.read()
+	case trace.ReaderReadLine:
+		a.readLine()
+	case trace.ReaderReadExactly:
+		a.readExactly()
+	case trace.ReaderReadUntil:
+		a.readUntil()
+	case trace.ReaderIterate:
+		a.iterate()
+	}
+	return a.out
+}
+
+// An attempt is one look of a call at the buffer.
+type attempt struct {
+	r     *reader
+	s     state
+	c     *call
+	n     int
+	woken bool // it has waited before
+	items [][]byte
+	out   []state
+}
+
+// end adds the state in which the call comes back: rest is what is buffered afterwards, broken a rule that this breaks.
+func (a *attempt) end(e ending, rest []byte, origin, broken string, exercised ...string) {
+	if broken != "" && !a.r.tolerant {
+		return
+	}
+	s := a.s
+	e.call, e.items = a.c, a.items
+	s.buf, s.taken = rest, 0
+	if origin != "" {
+		s.origin = origin
+	}
+	s.ended = append(slices.Clip(s.ended), e)
+	s.exercised = append(slices.Clip(s.exercised), exercised...)
+	if broken != "" {
+		s.broken = append(slices.Clip(s.broken), broken)
+	}
+	a.out = append(a.out, s)
+}
+
+func (a *attempt) returns(b, rest []byte, origin, broken string, exercised ...string) {
+	a.end(ending{returned: &b}, rest, origin, broken, exercised...)
+}
+
+func (a *attempt) raises(f failure, rest []byte, origin, broken string, exercised ...string) {
+	a.end(ending{raised: &f}, rest, origin, broken, exercised...)
+}
+
+// refuses is a raise that leaves the reader as it was.
+func (a *attempt) refuses(kind trace.Kind, rule string) {
+	a.raises(failure{kind: kind, expected: -1, consumed: -1}, a.s.buf, "", "", rule)
+}
+
+// waits adds the state in which the call waits, or, when another call waits already, the one in which it is refused.
+func (a *attempt) waits(broken string, exercised ...string) {
+	if broken != "" && !a.r.tolerant {
+		return
+	}
+	if a.s.waiter != nil {
+		a.refuses(trace.ConcurrentRead, "reader.read.second-waiter-refused")
+		return
+	}
+	s := a.s
+	s.waiter = a.c
+	if toEOF(a.c.command) {
+		s.taken = len(s.buf)
+	}
+	s.exercised = append(slices.Clip(s.exercised), exercised...)
+	if len(a.items) > 0 {
+		s.ended = append(slices.Clip(s.ended), ending{call: a.c, items: a.items, waits: true})
+	}
+	if broken != "" {
+		s.broken = append(slices.Clip(s.broken), broken)
+	}
+	a.out = append(a.out, s)
+}
+
+// stored raises the stored exception, and tells whether there is one. A read to the end that waited may lose what it had
+// taken (a quirk).
+func (a *attempt) stored(exercised ...string) bool {
+	if a.s.exception == nil {
+		return false
+	}
+	if len(a.s.buf) > 0 {
+		exercised = append(exercised, "reader.read.exception-before-data")
+	}
+	exercised = append(exercised, "reader.read.exception-is-sticky", "reader.feed.set-exception-stores")
+	if a.woken {
+		exercised = append(exercised, "reader.feed.set-exception-wakes-reader")
+	}
+	f := failure{kind: trace.Scripted, message: a.s.exception, expected: -1, consumed: -1}
+	for _, s := range a.s.mayLose(a.c) {
+		a.s = s
+		a.raises(f, s.buf, "reader.read.exception-before-data", "", exercised...)
+	}
+	return true
+}
+
+func (a *attempt) read() {
+	switch {
+	case a.n < 0:
+		a.readToEOF()
+	case a.n == 0 && a.s.exception != nil:
+		a.stored("reader.read.exception-before-zero")
+		a.returns(nil, a.s.buf, "", "reader.read.exception-before-zero")
+	case a.n == 0:
+		a.returns(nil, a.s.buf, "reader.read.zero-consumes-nothing", "", "reader.read.zero-returns-at-once", "reader.read.zero-consumes-nothing")
+	case a.stored():
+	case len(a.s.buf) > 0:
+		n := min(a.n, len(a.s.buf))
+		exercised := []string{"reader.read.size-is-upper-bound", "reader.read.one-byte-suffices", "reader.read.returns-what-is-available"}
+		if a.s.eof {
+			exercised = append(exercised, "reader.read.data-before-eof")
+		}
+		if n < len(a.s.buf) {
+			exercised = append(exercised, "reader.read.rest-stays-buffered")
+		}
+		if a.s.waiter != nil {
+			exercised = append(exercised, "reader.read.conflict-only-when-waiting")
+		}
+		a.returns(a.s.buf[:n], a.s.buf[n:], "reader.read.rest-stays-buffered", "", exercised...)
+		for k := n - 1; k > 0 && a.r.tolerant; k-- { // fewer bytes: a latitude of the older documents
+			a.returns(a.s.buf[:k], a.s.buf[k:], "reader.read.rest-stays-buffered", "reader.read.returns-what-is-available")
+		}
+	case a.s.eof:
+		exercised := []string{"reader.read.empty-at-eof"}
+		if a.woken {
+			exercised = append(exercised, "reader.read.eof-ends-pending-read-empty")
+		}
+		a.returns(nil, nil, "reader.read.empty-at-eof", "", exercised...)
+	default:
+		a.waits("")
+	}
+}
+
+func (a *attempt) readToEOF() {
+	exercised := []string{"reader.read.without-size-reads-to-eof"}
+	switch {
+	case a.c.command.N != nil && a.n == -1:
+		exercised = append(exercised, "reader.read.minus-one-is-no-size")
+	case a.n < -1:
+		exercised = append(exercised, "reader.read.negative-is-no-size")
+	}
+	switch {
+	case a.stored():
+	case a.s.eof && len(a.s.buf) == 0:
+		a.returns(nil, nil, "reader.read.empty-at-eof", "", append(exercised, "reader.read.empty-at-eof")...)
+	case a.s.eof:
+		if len(a.s.buf) > a.r.limit {
+			exercised = append(exercised, "reader.read.to-eof-ignores-limit")
+		}
+		a.returns(a.s.buf, nil, "reader.read.without-size-reads-to-eof", "", exercised...)
+	default:
+		a.waits("", exercised...)
+	}
+}
+
+func (a *attempt) readExactly() {
+	if a.n < 0 {
+		if a.s.exception != nil {
+			a.s.exercised = append(slices.Clip(a.s.exercised), "reader.read.arguments-before-exception")
+		}
+		a.refuses(trace.InvalidArgument, "reader.readexactly.negative-refused")
+		return
+	}
+	switch {
+	case a.n == 0 && a.s.exception != nil:
+		a.stored("reader.read.exception-before-zero")
+		a.returns(nil, a.s.buf, "", "reader.read.exception-before-zero")
+	case a.n == 0:
+		a.returns(nil, a.s.buf, "reader.readexactly.zero-returns-at-once", "", "reader.readexactly.zero-returns-at-once")
+	case a.stored():
+	case len(a.s.buf) >= a.n:
+		exercised := []string{"reader.readexactly.exactly-n"}
+		if len(a.s.buf) > a.n {
+			exercised = append(exercised, "reader.readexactly.surplus-stays-buffered")
+		}
+		if len(a.s.buf) == a.n && a.s.eof {
+			exercised = append(exercised, "reader.readexactly.n-bytes-at-eof-succeed")
+		}
+		if a.n > a.r.limit {
+			exercised = append(exercised, "reader.readexactly.may-exceed-limit")
+		}
+		a.returns(a.s.buf[:a.n], a.s.buf[a.n:], "reader.readexactly.surplus-stays-buffered", "", exercised...)
+	case a.s.eof:
+		f := failure{kind: trace.IncompleteRead, partial: a.s.buf, expected: a.n}
+		a.raises(f, nil, "reader.readexactly.eof-is-incomplete", "", "reader.readexactly.eof-is-incomplete",
+			"reader.readexactly.partial-holds-what-was-read", "reader.errors.incomplete-has-partial")
+	default:
+		a.waits("", "reader.readexactly.waits-for-n")
+	}
+}
+
+// separators returns what the call searches for, nil and the rule where they are refused.
+func separators(c *trace.Command) (seps [][]byte, tuple bool, refused string) {
+	switch {
+	case c.Separators != nil:
+		if len(c.Separators) == 0 {
+			return nil, true, "reader.readuntil.empty-tuple-refused"
+		}
+		for _, s := range c.Separators {
+			if len(s.Bytes) == 0 {
+				return nil, true, "reader.readuntil.empty-tuple-refused"
+			}
+			seps = append(seps, s.Bytes)
+		}
+		return seps, true, ""
+	case c.Separator != nil:
+		if len(c.Separator.Bytes) == 0 {
+			return nil, false, "reader.readuntil.empty-separator-refused"
+		}
+		return [][]byte{c.Separator.Bytes}, false, ""
+	}
+	return [][]byte{{'\n'}}, false, ""
+}
+
+// A search is what looking for separators comes to.
+type search struct {
+	found      bool
+	start, end int // of the match: the earliest end, and the shortest separator that ends there
+	longest    int // length of the longest separator
+}
+
+func find(buf []byte, seps [][]byte) search {
+	f := search{}
+	for _, s := range seps {
+		f.longest = max(f.longest, len(s))
+		i := bytes.Index(buf, s)
+		if i < 0 {
+			continue
+		}
+		end := i + len(s)
+		if !f.found || end < f.end || end == f.end && i > f.start {
+			f.found, f.start, f.end = true, i, end
+		}
+	}
+	return f
+}
+
+func (a *attempt) readUntil() {
+	seps, tuple, refused := separators(a.c.command)
+	if refused != "" {
+		if a.s.exception != nil {
+			a.s.exercised = append(slices.Clip(a.s.exercised), "reader.read.arguments-before-exception")
+		}
+		a.refuses(trace.InvalidArgument, refused)
+		return
+	}
+	if a.stored() {
+		return
+	}
+	limit, buf := a.r.limit, a.s.buf
+	f := find(buf, seps)
+	var exercised []string
+	if a.c.command.Separator == nil && !tuple {
+		exercised = append(exercised, "reader.readuntil.default-separator-is-lf")
+	}
+	if tuple {
+		exercised = append(exercised, "reader.readuntil.tuple-accepted")
+	}
+	keeps := "reader.readuntil.overrun-keeps-data"
+	overran := append(slices.Clip(exercised), "reader.readuntil.overrun-when-chunk-exceeds-limit", keeps, "reader.errors.overrun-leaves-reader-usable",
+		"reader.errors.overrun-has-consumed", "reader.readuntil.consumed-excludes-separator")
+	if tuple {
+		overran = append(overran, "reader.readuntil.tuple-limit-counts-shortest")
+	}
+	switch {
+	case f.found && f.start > limit:
+		consumed := "reader.readuntil.found-overrun-consumed"
+		if tuple {
+			consumed = "reader.readuntil.tuple-tie-shortest-consumed"
+		}
+		a.raises(failure{kind: trace.LimitOverrun, consumed: f.start}, buf, keeps, "", append(overran, consumed)...)
+		a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, consumed)
+	case f.found:
+		exercised = append(exercised, "reader.readuntil.through-first-separator", "reader.readuntil.keeps-separator", "reader.readuntil.consumes-only-result")
+		if f.start == limit {
+			exercised = append(exercised, "reader.readuntil.limit-excludes-separator")
+		}
+		if tuple {
+			exercised = append(exercised, "reader.readuntil.tuple-earliest-end-wins")
+		}
+		if a.s.eof {
+			exercised = append(exercised, "reader.readuntil.complete-separator-found-at-eof")
+		}
+		a.returns(buf[:f.end], buf[f.end:], "reader.readuntil.consumes-only-result", "", exercised...)
+	case len(buf)+1-f.longest > limit:
+		rule := "reader.readuntil.not-found-overrun-consumed"
+		if tuple {
+			rule = "reader.readuntil.tuple-not-found-uses-longest"
+		}
+		if a.s.eof {
+			overran = append(overran, "reader.readuntil.limit-before-eof")
+		}
+		a.raises(failure{kind: trace.LimitOverrun, consumed: len(buf) + 1 - f.longest}, buf, keeps, "", append(overran, rule)...)
+		a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, rule)
+		if a.s.eof {
+			a.incomplete("reader.readuntil.limit-before-eof")
+		} else if a.s.waiter == nil {
+			a.waits(rule)
+		}
+	case a.s.eof:
+		if tuple {
+			exercised = append(exercised, "reader.readuntil.tuple-eof-is-incomplete")
+		}
+		a.incomplete("", append(exercised, "reader.readuntil.eof-is-incomplete", "reader.readuntil.incomplete-empties-buffer",
+			"reader.readuntil.partial-holds-everything", "reader.readuntil.incomplete-expects-nothing", "reader.errors.incomplete-has-partial")...)
+	default:
+		a.waits("", exercised...)
+		if doomed(buf, seps, limit) { // it is certain already that the limit will be overrun
+			a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, "reader.readuntil.not-found-overrun-consumed")
+		}
+	}
+}
+
+func (a *attempt) incomplete(broken string, exercised ...string) {
+	empties := "reader.readuntil.incomplete-empties-buffer"
+	a.raises(failure{kind: trace.IncompleteRead, partial: a.s.buf, expected: -1}, nil, empties, broken, exercised...)
+}
+
+// doomed tells whether no separator can begin at or before the limit any more, whatever follows.
+func doomed(buf []byte, seps [][]byte, limit int) bool {
+	if len(buf) <= limit {
+		return false
+	}
+	for _, s := range seps {
+		for start := max(0, len(buf)-len(s)+1); start <= limit; start++ {
+			if bytes.HasPrefix(s, buf[start:]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+var lf = [][]byte{{'\n'}}
+
+// readLine reads a line. What is too long is an error, after which the documents say nothing; CPython drops the line if
+// its end was there, else everything.
+func (a *attempt) readLine() {
+	if a.stored() {
+		return
+	}
+	limit, buf := a.r.limit, a.s.buf
+	f := find(buf, lf)
+	switch {
+	case f.found && f.start > limit:
+		a.tooLong(buf[f.end:], "reader.readline.overrun-drops-found-line")
+	case f.found:
+		exercised := []string{"reader.readline.through-first-lf", "reader.readline.keeps-lf"}
+		if len(buf) > f.end {
+			exercised = append(exercised, "reader.readline.rest-stays-buffered")
+		}
+		if bytes.IndexByte(buf[:f.end], '\r') >= 0 {
+			exercised = append(exercised, "reader.readline.only-lf-terminates")
+		}
+		if f.start == limit {
+			exercised = append(exercised, "reader.readline.limit-boundary")
+		}
+		a.returns(buf[:f.end], buf[f.end:], "reader.readline.rest-stays-buffered", "", exercised...)
+	case len(buf) > limit && a.s.eof:
+		a.tooLong(nil, "reader.readline.overrun-of-tail-at-eof")
+		a.returns(buf, nil, "", "reader.readline.overrun-of-tail-at-eof")
+	case len(buf) > limit:
+		a.tooLong(nil, "reader.readline.overrun-clears-buffer")
+		if a.s.waiter == nil {
+			a.waits("reader.readline.limit-boundary")
+		}
+	case a.s.eof && len(buf) == 0:
+		a.returns(nil, nil, "reader.readline.empty-at-eof", "", "reader.readline.empty-at-eof")
+	case a.s.eof:
+		a.returns(buf, nil, "reader.readline.eof-yields-remainder", "", "reader.readline.eof-yields-remainder")
+	default:
+		a.waits("", "reader.readline.waits-for-lf")
+	}
+}
+
+// tooLong adds what may come of a line that is too long: the rule says what is left of the buffer.
+func (a *attempt) tooLong(rest []byte, rule string) {
+	const kind = "reader.readline.overrun-is-invalid-argument"
+	f := failure{kind: trace.InvalidArgument, expected: -1, consumed: -1}
+	exercised := []string{rule, kind, "reader.readline.limit-boundary"}
+	if a.c.command.Op == trace.ReaderIterate {
+		exercised = append(exercised, "reader.iterate.overrun-propagates")
+	}
+	a.raises(f, rest, rule, "", exercised...)
+	a.raises(failure{kind: trace.LimitOverrun, expected: -1, consumed: -1}, a.s.buf, "reader.readuntil.overrun-keeps-data", kind)
+}
+
+// iterate reads lines until one is empty, which ends it, or fails, or waits.
+func (a *attempt) iterate() {
+	const rule = "reader.iterate.yields-lines-until-eof"
+	done := a.c.handed
+	for {
+		line := attempt{r: a.r, s: a.s, c: a.c, woken: a.woken}
+		line.s.ended = nil
+		line.readLine()
+		first := line.out[0]
+		if len(first.ended) == 0 { // it waits
+			a.c = a.c.with(done)
+			a.waits("", "reader.iterate.is-iterable", rule)
+			return
+		}
+		e := first.ended[0]
+		if e.returned == nil {
+			for _, s := range line.out {
+				if len(s.ended) == 1 && s.ended[0].raised != nil {
+					a.raises(*s.ended[0].raised, s.buf, s.origin, only(s.broken), append(s.exercised[len(a.s.exercised):], rule)...)
+				}
+			}
+			return
+		}
+		a.s.buf, a.s.exercised = first.buf, first.exercised
+		if len(*e.returned) == 0 {
+			a.end(ending{none: true}, first.buf, first.origin, "", "reader.iterate.is-iterable", rule)
+			return
+		}
+		a.items = append(a.items, *e.returned)
+		done++
+		if a.n >= 0 && done >= a.n {
+			a.end(ending{none: true}, first.buf, first.origin, "", "reader.iterate.is-iterable", rule)
+			return
+		}
+	}
+}
+
+func only(rules []string) string {
+	if len(rules) == 0 {
+		return ""
+	}
+	return rules[0]
+}
+
+// disagree names the rule that is broken when no permitted state accounts for what was seen.
+func (r *reader) disagree(c *trace.Command, reply *trace.Reply, reached []state, seen []sight) {
+	var permitted []string
+	for _, s := range reached {
+		text := s.expectation(seen)
+		if len(s.broken) == 0 && !slices.Contains(permitted, text) && len(permitted) < 4 {
+			permitted = append(permitted, text)
+		}
+	}
+	rule := "reader.feed.data-wakes-reader"
+	if len(reached) > 0 {
+		rule = r.culprit(c, reached[0], seen)
+	}
+	text := ""
+	for i, p := range permitted {
+		if i > 0 {
+			text += ", or "
+		}
+		text += p
+	}
+	r.m.broken(rule, r.text(c, reply, text))
+}
+
+// expectation says how the calls that were seen, or should have been, may come back.
+func (s state) expectation(seen []sight) string {
+	text := ""
+	add := func(name, what string) {
+		if text != "" {
+			text += " and "
+		}
+		text += name + " " + what
+	}
+	for _, e := range s.ended {
+		add(e.call.name, e.String())
+	}
+	for _, saw := range seen {
+		if !slices.ContainsFunc(s.ended, func(e ending) bool { return e.call.name == saw.name }) {
+			add(saw.name, "pending")
+		}
+	}
+	if text == "" {
+		return "no call comes back"
+	}
+	return text
+}
+
+// culprit names the rule that the first difference between what the rules ask for and what was seen breaks.
+func (r *reader) culprit(c *trace.Command, want state, seen []sight) string {
+	for _, e := range want.ended {
+		i := slices.IndexFunc(seen, func(s sight) bool { return s.name == e.call.name })
+		saw := sight{name: e.call.name, pending: true}
+		if i >= 0 {
+			saw = seen[i]
+		}
+		if !e.agrees(saw) {
+			return r.blame(c, want, e, saw)
+		}
+	}
+	for _, saw := range seen {
+		if saw.pending && len(saw.items) == 0 || slices.ContainsFunc(want.ended, func(e ending) bool { return e.call.name == saw.name }) {
+			continue
+		}
+		// it came back although it had to wait
+		call := r.started(saw.name)
+		if call == nil {
+			return "reader.feed.data-wakes-reader"
+		}
+		if c.Op == trace.ReaderFeedData && len(c.Data.Bytes) == 0 {
+			return "reader.feed.empty-data-wakes-nobody"
+		}
+		return early[call.command.Op]
+	}
+	return "reader.feed.data-wakes-reader"
+}
+
+// early names, for each kind of call, the rule by which it has to wait.
+var early = map[trace.Op]string{
+	trace.ReaderRead: "reader.read.one-byte-suffices", trace.ReaderReadLine: "reader.readline.waits-for-lf",
+	trace.ReaderReadExactly: "reader.readexactly.waits-for-n", trace.ReaderReadUntil: "reader.readuntil.through-first-separator",
+	trace.ReaderIterate: "reader.iterate.yields-lines-until-eof",
+}
+
+func (r *reader) started(name string) *call {
+	for _, s := range r.states {
+		if s.waiter != nil && s.waiter.name == name {
+			return s.waiter
+		}
+		for _, c := range s.fresh {
+			if c.name == name {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// blame names the rule that is broken when a call that should have ended as e was seen as saw.
+func (r *reader) blame(c *trace.Command, want state, e ending, saw sight) string {
+	op := e.call.command.Op
+	got := r.states[0].buf // what was buffered before the call ran
+	switch {
+	case saw.pending && c.Op == trace.ReaderFeedData:
+		return "reader.feed.data-wakes-reader"
+	case saw.pending && c.Op == trace.ReaderFeedEOF && op == trace.ReaderRead && !toEOF(e.call.command):
+		return "reader.read.eof-ends-pending-read-empty"
+	case saw.pending && c.Op == trace.ReaderFeedEOF:
+		return "reader.feed.eof-marks-end"
+	case e.raised != nil && e.raised.kind == trace.Cancelled:
+		return "reader.read.cancel-keeps-data"
+	case e.raised != nil && e.raised.kind == trace.Scripted:
+		if c.Op == trace.ReaderSetException {
+			return "reader.feed.set-exception-wakes-reader"
+		}
+		if len(got) > 0 {
+			return "reader.read.exception-before-data"
+		}
+		return "reader.read.exception-is-sticky"
+	case e.raised != nil && e.raised.kind == trace.ConcurrentRead:
+		return "reader.read.second-waiter-refused"
+	case saw.raised != nil && saw.raised.Kind == trace.ConcurrentRead:
+		return "reader.read.conflict-only-when-waiting"
+	}
+	if e.returned != nil && saw.returned != nil && saw.returned.Bytes != nil && !bytes.HasPrefix(got, *saw.returned.Bytes) {
+		return r.states[0].origin // not what was buffered: the fault lies with whatever left the buffer like that
+	}
+	switch op {
+	case trace.ReaderRead:
+		return r.blameRead(e, saw)
+	case trace.ReaderReadLine:
+		return blameReadLine(e, saw)
+	case trace.ReaderReadExactly:
+		return blameReadExactly(e, saw)
+	case trace.ReaderIterate:
+		return "reader.iterate.yields-lines-until-eof"
+	}
+	return blameReadUntil(e, saw)
+}
+
+func (r *reader) blameRead(e ending, saw sight) string {
+	n := e.call.command.N
+	switch {
+	case n == nil:
+		return "reader.read.without-size-reads-to-eof"
+	case *n == -1:
+		return "reader.read.minus-one-is-no-size"
+	case *n < 0:
+		return "reader.read.negative-is-no-size"
+	case *n == 0:
+		return "reader.read.zero-returns-at-once"
+	case saw.returned != nil && saw.returned.Bytes != nil && len(*saw.returned.Bytes) > *n:
+		return "reader.read.size-is-upper-bound"
+	case e.returned != nil && len(*e.returned) == 0:
+		return "reader.read.empty-at-eof"
+	case r.states[0].eof:
+		return "reader.read.data-before-eof"
+	}
+	return "reader.read.one-byte-suffices"
+}
+
+func blameReadLine(e ending, saw sight) string {
+	switch {
+	case e.raised != nil:
+		return "reader.readline.overrun-is-invalid-argument"
+	case saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
+		return "reader.readline.eof-yields-remainder"
+	case saw.raised != nil:
+		return "reader.readline.limit-boundary"
+	case len(*e.returned) == 0:
+		return "reader.readline.empty-at-eof"
+	case !bytes.HasSuffix(*e.returned, lf[0]):
+		return "reader.readline.eof-yields-remainder"
+	case saw.returned != nil && saw.returned.Bytes != nil && bytes.Equal(append(slices.Clone(*saw.returned.Bytes), '\n'), *e.returned):
+		return "reader.readline.keeps-lf"
+	case saw.returned != nil && saw.returned.Bytes != nil && bytes.HasSuffix(*saw.returned.Bytes, []byte("\r")):
+		return "reader.readline.only-lf-terminates"
+	}
+	return "reader.readline.through-first-lf"
+}
+
+func blameReadExactly(e ending, saw sight) string {
+	switch {
+	case e.raised != nil && e.raised.kind == trace.InvalidArgument:
+		return "reader.readexactly.negative-refused"
+	case e.raised != nil && saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
+		return "reader.readexactly.partial-holds-what-was-read"
+	case e.raised != nil:
+		return "reader.readexactly.eof-is-incomplete"
+	case len(*e.returned) == 0:
+		return "reader.readexactly.zero-returns-at-once"
+	case saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
+		return "reader.readexactly.n-bytes-at-eof-succeed"
+	case saw.raised != nil:
+		return "reader.readexactly.may-exceed-limit"
+	}
+	return "reader.readexactly.exactly-n"
+}
+
+func blameReadUntil(e ending, saw sight) string {
+	_, tuple, refused := separators(e.call.command)
+	pick := func(single, several string) string {
+		if tuple {
+			return several
+		}
+		return single
+	}
+	switch {
+	case refused != "":
+		return refused
+	case e.raised != nil && e.raised.kind == trace.LimitOverrun:
+		return pick("reader.readuntil.overrun-when-chunk-exceeds-limit", "reader.readuntil.tuple-limit-counts-shortest")
+	case e.raised != nil && saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
+		if saw.raised.Expected != nil {
+			return "reader.readuntil.incomplete-expects-nothing"
+		}
+		return "reader.readuntil.partial-holds-everything"
+	case e.raised != nil:
+		return pick("reader.readuntil.eof-is-incomplete", "reader.readuntil.tuple-eof-is-incomplete")
+	case saw.raised != nil && saw.raised.Kind == trace.LimitOverrun:
+		return pick("reader.readuntil.limit-excludes-separator", "reader.readuntil.tuple-limit-counts-shortest")
+	case saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
+		return "reader.readuntil.complete-separator-found-at-eof"
+	case saw.returned != nil && saw.returned.Bytes != nil && len(*saw.returned.Bytes) < len(*e.returned):
+		return pick("reader.readuntil.keeps-separator", "reader.readuntil.tuple-earliest-end-wins")
+	}
+	return pick("reader.readuntil.through-first-separator", "reader.readuntil.tuple-earliest-end-wins")
+}
+
+// with returns the call with a new count of items handed out: what states share is never changed in place.
+func (c *call) with(handed int) *call {
+	return &call{command: c.command, name: c.name, cancelled: c.cancelled, handed: handed}
+}

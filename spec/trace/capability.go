@@ -1,0 +1,81 @@
+package trace
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Capability names a family of objects or a way of using them that an implementation may have or lack. What it lacks is
+// unsupported: never skipped silently, never passed.
+type Capability string
+
+// The capabilities.
+const (
+	CapReader          Capability = "reader"
+	CapReaderTransport Capability = "reader.transport"
+	CapTupleSeparators Capability = "reader.tuple-separators"
+	CapTypedBuffers    Capability = "typed-buffers"
+	CapPythonSurface   Capability = "python-surface"
+)
+
+// Capabilities lists every capability with one line of explanation.
+var Capabilities = []struct {
+	Name Capability
+	Doc  string
+}{
+	{CapReader, "a reader can be made with a limit and be fed by hand"},
+	{CapReaderTransport, "a transport can be attached to a reader, which pauses and resumes it"},
+	{CapTupleSeparators, "readuntil takes several separators"},
+	{CapTypedBuffers, "bytes can be passed as a mutable buffer or as a view"},
+	{CapPythonSurface, "arguments of wrong types can be passed; names, types and texts are those of Python"},
+}
+
+// Settling says how well an adapter knows that its implementation has come to rest.
+type Settling string
+
+// The kinds of settling.
+const (
+	Exact      Settling = "exact"       // pending means: nothing more happens without a new command
+	BestEffort Settling = "best-effort" // pending means: nothing has happened so far
+)
+
+// ProtocolVersion is the version of the wire protocol and of the vocabulary.
+const ProtocolVersion = 1
+
+// A Description is what an adapter says of itself and of the implementation behind it.
+type Description struct {
+	Protocol     int          `json:"protocol"`         // [ProtocolVersion]
+	Name         string       `json:"name"`             // the implementation: "CPython asyncio"
+	Version      string       `json:"version"`          // the implementation's version: "3.13.0"
+	Language     string       `json:"language"`         // "python", "go", …
+	Target       string       `json:"target"`           // the documented version that it implements: "3.13", "3.8-draft"
+	Settling     Settling     `json:"settling"`         // of memory objects
+	Capabilities []Capability `json:"capabilities"`     // what it has
+	Detail       string       `json:"detail,omitempty"` // anything a reader of the report may want: path, loop, build
+}
+
+// Has reports whether the implementation has a capability.
+func (d Description) Has(c Capability) bool { return slices.Contains(d.Capabilities, c) }
+
+// Validate reports what is missing or unknown in a description, nil if nothing is.
+func (d Description) Validate() error {
+	switch {
+	case d.Protocol != ProtocolVersion:
+		return fmt.Errorf("the adapter speaks protocol version %d, this is version %d", d.Protocol, ProtocolVersion)
+	case d.Name == "" || d.Version == "" || d.Target == "":
+		return fmt.Errorf("the adapter's description needs name, version and target, it has %q, %q and %q", d.Name, d.Version, d.Target)
+	case d.Settling != Exact && d.Settling != BestEffort:
+		return fmt.Errorf("the adapter's settling is %q, known are %q and %q", d.Settling, Exact, BestEffort)
+	}
+	for _, c := range d.Capabilities {
+		if !slices.ContainsFunc(Capabilities, func(k struct {
+			Name Capability
+			Doc  string
+		}) bool {
+			return k.Name == c
+		}) {
+			return fmt.Errorf("the adapter declares the capability %q, which does not exist", c)
+		}
+	}
+	return nil
+}
