@@ -1,0 +1,404 @@
+package gokit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/streamspec/streamspec/conformance/adapter"
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// live is the life of a session: a bubble in which commands are carried out until there are no more.
+func (s *session) live(impl *Implementation) {
+	defer close(s.ended)
+	defer func() {
+		if p := recover(); p != nil {
+			s.fail(&adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("when its calls were cancelled, the implementation ended with: %v", p)})
+		}
+	}()
+	bubble(func() {
+		w := &world{impl: impl}
+		w.forget(nil)
+		for b := range s.work {
+			b.done <- w.carryOut(b.commands)
+		}
+		w.forget(nil)
+	})
+}
+
+// bubble runs f in a bubble. Outside of "go test" the package testing/synctest takes a zero testing.T; that is not
+// documented, hence [SelfTest].
+func bubble(f func()) { synctest.Test(new(testing.T), func(*testing.T) { f() }) }
+
+// SelfTest tells whether bubbles work here: a goroutine that waits is seen to wait, and its end is seen too.
+var SelfTest = sync.OnceValue(func() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("testing/synctest does not work in this program: %v", p)
+		}
+	}()
+	ended := false
+	bubble(func() {
+		c, state := make(chan int), 0
+		go func() { state = 1; <-c; state = 2 }()
+		synctest.Wait()
+		before := state
+		c <- 0
+		synctest.Wait()
+		ended = before == 1 && state == 2
+	})
+	if !ended {
+		return errors.New("testing/synctest does not work in this program: a goroutine was not seen to wait and to end")
+	}
+	return nil
+})
+
+// A world is what exists in one session. It is touched by the bubble's main goroutine only, but for events and what calls
+// came to, which the mutex guards.
+type world struct {
+	impl       *Implementation
+	readers    map[string]Reader
+	transports map[string]*mock
+	calls      map[string]*call
+
+	mu     sync.Mutex
+	events []trace.Event
+	death  *adapter.Failure // a panic in a call
+}
+
+// A call is a started read.
+type call struct {
+	cancel   context.CancelFunc
+	end      *trace.Event // how it ended, nil while it has not
+	reported bool         // the driver knows that it is pending, so its end is an event
+	silent   bool         // forgotten: its end is nobody's business
+}
+
+// An exception is an error made by the driver.
+type exception struct{ text string }
+
+func (e *exception) Error() string { return e.text }
+
+// A mock is a transport that records what it is asked.
+type mock struct {
+	w        *world
+	name     string
+	canPause bool
+}
+
+func (m *mock) PauseReading() error {
+	m.w.emit(trace.Event{Ev: trace.PauseReading, On: m.name})
+	if !m.canPause {
+		return fmt.Errorf("pause reading: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+func (m *mock) ResumeReading() error {
+	m.w.emit(trace.Event{Ev: trace.ResumeReading, On: m.name})
+	return nil
+}
+
+func (w *world) emit(e trace.Event) {
+	w.mu.Lock()
+	w.events = append(w.events, e)
+	w.mu.Unlock()
+}
+
+func (w *world) carryOut(commands []trace.Command) (r result) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.failure = &adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("%s: the implementation panicked: %v", commands[len(r.replies)], p), Stderr: string(debug.Stack())}
+		}
+	}()
+	r.replies = make([]trace.Reply, 0, len(commands))
+	for i := range commands {
+		reply := w.do(&commands[i])
+		w.mu.Lock()
+		reply.Events, w.events = w.events, nil
+		death := w.death
+		w.mu.Unlock()
+		if death != nil {
+			death.Text = commands[i].String() + ": " + death.Text
+			r.failure = death
+			return r
+		}
+		r.replies = append(r.replies, reply)
+	}
+	return r
+}
+
+func fault(format string, args ...any) trace.Reply {
+	return trace.Reply{Fault: fmt.Sprintf(format, args...)}
+}
+
+func none() trace.Reply { v := trace.None; return trace.Reply{Returned: &v} }
+
+// answer is the reply of a call that does not wait.
+func (w *world) answer(err error) trace.Reply {
+	if err != nil {
+		return trace.Reply{Raised: w.failure(err)}
+	}
+	return none()
+}
+
+func (w *world) do(c *trace.Command) trace.Reply {
+	if err := c.Validate(); err != nil {
+		return fault("%v", err)
+	}
+	for _, need := range c.Needs() {
+		if need == trace.CapTypedBuffers || need == trace.CapPythonSurface {
+			return trace.Reply{Unsupported: "a Go implementation takes bytes as a slice only"}
+		}
+	}
+	reply := w.invoke(c)
+	if reply.Pending != "" {
+		call := w.calls[c.As]
+		if !c.NoSettle {
+			synctest.Wait()
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if end := call.end; end != nil && !c.NoSettle {
+			return trace.Reply{Returned: end.Returned, Raised: end.Raised}
+		}
+		call.reported = true
+		if call.end != nil {
+			w.events = append(w.events, *call.end)
+		}
+	} else if !c.NoSettle {
+		synctest.Wait()
+	}
+	return reply
+}
+
+func (w *world) invoke(c *trace.Command) trace.Reply {
+	switch c.Op {
+	case trace.ReaderMake:
+		limit := w.impl.DefaultLimit
+		if c.Limit != nil {
+			limit = *c.Limit
+		}
+		r, err := w.impl.NewReader(limit)
+		if err == nil {
+			w.readers[c.As] = r
+		}
+		return w.answer(err)
+	case trace.MockMake:
+		w.transports[c.As] = &mock{w, c.As, c.CanPause == nil || *c.CanPause}
+		return none()
+	case trace.Cancel:
+		call := w.calls[c.On]
+		if call == nil {
+			return fault("there is no call %q", c.On)
+		}
+		call.cancel()
+		return none()
+	case trace.Settle:
+		return none()
+	case trace.Run:
+		return w.run(c)
+	case trace.Forget:
+		w.forget(c.Names)
+		return none()
+	}
+	r := w.readers[c.On]
+	if r == nil {
+		return fault("there is no reader %q", c.On)
+	}
+	switch c.Op {
+	case trace.ReaderSetTransport:
+		t := w.transports[c.Transport]
+		if t == nil {
+			return fault("there is no transport %q", c.Transport)
+		}
+		return w.answer(r.SetTransport(t))
+	case trace.ReaderFeedData:
+		return w.answer(r.FeedData(bytes.Clone(c.Data.Bytes)))
+	case trace.ReaderFeedEOF:
+		return w.answer(r.FeedEOF())
+	case trace.ReaderSetException:
+		if c.Exception == nil {
+			return w.answer(r.SetException(nil))
+		}
+		return w.answer(r.SetException(&exception{*c.Exception}))
+	case trace.ReaderException:
+		if err := r.Exception(); err != nil {
+			v := trace.ErrorValue(*w.failure(err))
+			return trace.Reply{Returned: &v}
+		}
+		return none()
+	case trace.ReaderAtEOF:
+		v := trace.BoolValue(r.AtEOF())
+		return trace.Reply{Returned: &v}
+	}
+	return w.start(c, r)
+}
+
+// start begins a call that may wait, in a goroutine of its own.
+func (w *world) start(c *trace.Command, r Reader) trace.Reply {
+	n := -1
+	if c.N != nil {
+		n = *c.N
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	this := &call{cancel: cancel}
+	var read func() ([]byte, error)
+	switch c.Op {
+	case trace.ReaderRead:
+		read = func() ([]byte, error) { return r.Read(ctx, n) }
+	case trace.ReaderReadLine:
+		read = func() ([]byte, error) { return r.ReadLine(ctx) }
+	case trace.ReaderReadExactly:
+		read = func() ([]byte, error) { return r.ReadExactly(ctx, n) }
+	case trace.ReaderReadUntil:
+		separators := separators(c)
+		read = func() ([]byte, error) { return r.ReadUntil(ctx, separators) }
+	case trace.ReaderIterate:
+		w.calls[c.As] = this
+		go w.follow(c.As, this, func() (trace.Value, error) { return trace.None, w.iterate(ctx, c.As, this, r, n) })
+		return trace.Reply{Pending: c.As}
+	default:
+		cancel()
+		return fault("the kit does not know %s", c.Op)
+	}
+	w.calls[c.As] = this
+	go w.follow(c.As, this, func() (trace.Value, error) {
+		b, err := read()
+		return trace.BytesValue(b), err
+	})
+	return trace.Reply{Pending: c.As}
+}
+
+func separators(c *trace.Command) [][]byte {
+	if c.Separator != nil {
+		return [][]byte{c.Separator.Bytes}
+	}
+	if c.Separators == nil {
+		return nil
+	}
+	out := make([][]byte, len(c.Separators))
+	for i, s := range c.Separators {
+		out[i] = s.Bytes
+	}
+	return out
+}
+
+func (w *world) iterate(ctx context.Context, name string, this *call, r Reader, n int) error {
+	items := 0
+	for line, err := range r.Lines(ctx) {
+		if err != nil {
+			return err
+		}
+		v := trace.BytesValue(line)
+		w.mu.Lock()
+		if !this.silent {
+			w.events = append(w.events, trace.Event{Ev: trace.Item, On: name, Value: &v})
+		}
+		w.mu.Unlock()
+		if items++; items == n {
+			break
+		}
+	}
+	return nil
+}
+
+// follow makes a call and notes how it ends.
+func (w *world) follow(name string, this *call, f func() (trace.Value, error)) {
+	defer this.cancel()
+	end := &trace.Event{Ev: trace.Finished, On: name}
+	defer func() {
+		p := recover()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if p != nil && w.death == nil {
+			w.death = &adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("the implementation panicked: %v", p), Stderr: string(debug.Stack())}
+		}
+		this.end = end
+		if this.reported && !this.silent {
+			w.events = append(w.events, *end)
+		}
+	}()
+	v, err := f()
+	if err != nil {
+		end.Raised = w.failure(err)
+	} else {
+		end.Returned = &v
+	}
+}
+
+// run waits for a call to finish. Time in a bubble passes at once when nothing else happens.
+func (w *world) run(c *trace.Command) trace.Reply {
+	call := w.calls[c.Until.Done]
+	done := func() bool {
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return call == nil || call.end != nil
+	}
+	if !done() {
+		time.Sleep(time.Duration(c.Ms) * time.Millisecond)
+	}
+	v := trace.BoolValue(done())
+	return trace.Reply{Returned: &v}
+}
+
+// forget drops what the names stand for, everything when names is nil.
+func (w *world) forget(names []string) {
+	if names == nil {
+		for _, call := range w.calls {
+			w.drop(call)
+		}
+		synctest.Wait()
+		w.readers, w.transports, w.calls = map[string]Reader{}, map[string]*mock{}, map[string]*call{}
+		return
+	}
+	for _, name := range names {
+		if call := w.calls[name]; call != nil {
+			w.drop(call)
+		}
+		delete(w.calls, name)
+		delete(w.readers, name)
+		delete(w.transports, name)
+	}
+	synctest.Wait()
+}
+
+func (w *world) drop(c *call) {
+	w.mu.Lock()
+	c.silent = true
+	w.mu.Unlock()
+	c.cancel()
+}
+
+// failure turns an error of the implementation into one of the vocabulary.
+func (w *world) failure(err error) *trace.Error {
+	var out trace.Error
+	var scripted *exception
+	switch {
+	case errors.As(err, &scripted):
+		return &trace.Error{Kind: trace.Scripted, Native: nativeType(err), Message: scripted.text}
+	case errors.Is(err, context.Canceled):
+		out.Kind = trace.Cancelled
+	case errors.Is(err, errors.ErrUnsupported):
+		out.Kind = trace.NotSupported
+	default:
+		out = w.impl.Classify(err)
+	}
+	if out.Kind == "" {
+		out.Kind = trace.OtherError
+	}
+	out.Native, out.Message = nativeType(err), err.Error()
+	return &out
+}
+
+func nativeType(err error) string { return strings.TrimPrefix(reflect.TypeOf(err).String(), "*") }

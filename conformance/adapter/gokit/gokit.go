@@ -1,0 +1,172 @@
+// Package gokit makes an adapter of an implementation written in Go: typed interfaces on one side, the vocabulary on the
+// other.
+//
+// Every session runs in a bubble of testing/synctest, where it is known for certain when the implementation has come to
+// rest: all its goroutines wait for something that only another command can bring. An implementation that waits in mutexes
+// or for the operating system does not come to rest that way, and is cut off by the session's watchdog.
+package gokit
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/streamspec/streamspec/conformance/adapter"
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// A Reader is what the kit needs of a reader. The methods follow the documents' StreamReader; a blocking call ends with the
+// context's error when the context is cancelled. Results belong to the caller.
+type Reader interface {
+	SetTransport(Transport) error
+	FeedData([]byte) error
+	FeedEOF() error
+	SetException(error) error
+	Exception() error
+	AtEOF() bool
+	Read(ctx context.Context, n int) ([]byte, error) // n < 0: to the end of the stream
+	ReadLine(ctx context.Context) ([]byte, error)
+	ReadExactly(ctx context.Context, n int) ([]byte, error)
+	// ReadUntil reads through a separator: nil means the default one; one element is a single separator; several, or an
+	// empty slice that is not nil, are a tuple.
+	ReadUntil(ctx context.Context, separators [][]byte) ([]byte, error)
+	Lines(ctx context.Context) iter.Seq2[[]byte, error]
+}
+
+// A Transport is the mock transport that the kit attaches to a reader.
+type Transport interface {
+	PauseReading() error // an error matching [errors.ErrUnsupported] means that the transport cannot pause
+	ResumeReading() error
+}
+
+// An Implementation is what an author of a Go library fills in.
+type Implementation struct {
+	Name, Version string
+	Target        string // the documented version it implements: "3.13"
+	Detail        string // anything the reader of a report may want to know; may be empty
+	DefaultLimit  int    // the limit, bytes, of a reader made without one
+	NewReader     func(limit int) (Reader, error)
+	// Classify says what kind an error is, and what that kind brings along (partial, expected, consumed). The kit itself
+	// knows the context's errors, [errors.ErrUnsupported] and the exceptions that it made; it fills in type and message.
+	Classify func(error) trace.Error
+}
+
+// New returns the adapter of an implementation.
+func New(impl Implementation) adapter.Adapter { return &goAdapter{impl: impl} }
+
+type goAdapter struct{ impl Implementation }
+
+func (a *goAdapter) Describe(context.Context) (trace.Description, error) {
+	d := trace.Description{
+		Protocol: trace.ProtocolVersion, Name: a.impl.Name, Version: a.impl.Version, Language: "go", Target: a.impl.Target,
+		Detail: a.impl.Detail, Settling: trace.Exact,
+		Capabilities: []trace.Capability{trace.CapReader, trace.CapReaderTransport, trace.CapTupleSeparators},
+	}
+	return d, SelfTest()
+}
+
+func (a *goAdapter) Close() error { return nil }
+
+func (a *goAdapter) NewSession(context.Context) (adapter.Session, error) {
+	s := &session{work: make(chan batch), ended: make(chan struct{})}
+	go s.live(&a.impl)
+	return s, nil
+}
+
+// watchdog is how long a batch may take when the context has no deadline of its own. It is never waited for unless the
+// implementation hangs in a way that the bubble cannot see.
+const watchdog = 30 * time.Second
+
+// A session is the driver's end of a bubble. The channels are made outside the bubble, so waiting for the driver is not
+// taken for rest.
+type session struct {
+	work  chan batch
+	ended chan struct{} // closed when the bubble has ended
+
+	mu    sync.Mutex
+	death *adapter.Failure // why the session is over
+}
+
+type batch struct {
+	commands []trace.Command
+	done     chan result
+}
+
+type result struct {
+	replies []trace.Reply
+	failure *adapter.Failure
+}
+
+func (s *session) fail(f *adapter.Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.death == nil {
+		s.death = f
+	}
+}
+
+func (s *session) failure() *adapter.Failure {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.death
+}
+
+// Do implements [adapter.Session].
+func (s *session) Do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error) {
+	if f := s.failure(); f != nil {
+		return nil, f
+	}
+	timer := time.NewTimer(watchdog)
+	defer timer.Stop()
+	b := batch{commands: commands, done: make(chan result, 1)}
+	hang := func(why string) ([]trace.Reply, error) {
+		s.fail(&adapter.Failure{Kind: adapter.Hang, Text: fmt.Sprintf(
+			"the implementation did not come to rest %s during a batch of %d commands that begins with %s", why, len(commands), commands[0])})
+		return nil, s.failure()
+	}
+	work := s.work
+	for {
+		select {
+		case work <- b:
+			work = nil
+		case r := <-b.done:
+			if r.failure != nil {
+				s.fail(r.failure)
+				return r.replies, r.failure
+			}
+			return r.replies, nil
+		case <-s.ended:
+			if f := s.failure(); f != nil {
+				return nil, f
+			}
+			return nil, &adapter.Failure{Kind: adapter.Crash, Text: "the session is closed"}
+		case <-timer.C:
+			return hang("within " + watchdog.String())
+		case <-ctx.Done():
+			return hang("before the deadline")
+		}
+	}
+}
+
+// Close implements [adapter.Session].
+func (s *session) Close(ctx context.Context) ([]trace.Event, error) {
+	if f := s.failure(); f != nil {
+		return nil, nil // reported already; what hangs in the bubble cannot be ended
+	}
+	close(s.work)
+	select {
+	case <-s.ended:
+	case <-time.After(watchdog):
+		s.fail(&adapter.Failure{Kind: adapter.Hang, Text: "the implementation did not come to rest within " + watchdog.String() + " when its calls were cancelled"})
+	}
+	if f := s.failure(); f != nil {
+		return nil, f
+	}
+	return nil, nil
+}
+
+// Parallel implements [adapter.Parallel]: bubbles do not get in each other's way.
+func (a *goAdapter) Parallel() int { return runtime.GOMAXPROCS(0) }

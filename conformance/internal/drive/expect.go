@@ -1,0 +1,165 @@
+package drive
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// Expect is Gomega's, but what fails is a violation of the case's rules, and fails the suite only where these gate.
+func (t *Testee) Expect(actual any, extra ...any) types.Assertion {
+	return gomega.NewGomega(func(message string, skip ...int) {
+		offset := 1
+		if len(skip) > 0 {
+			offset += skip[0]
+		}
+		t.fail(message, offset)
+	}).Expect(actual, extra...)
+}
+
+// A callMatcher matches how a call came out.
+type callMatcher struct {
+	wanted string // "returned …", one of the permitted outcomes
+	match  func(returned *trace.Value, raised *trace.Error, pending bool) bool
+	now    bool // look at once, do not wait
+}
+
+func (m *callMatcher) Match(actual any) (bool, error) {
+	c, ok := actual.(*Call)
+	if !ok {
+		return false, fmt.Errorf("this matcher is for calls, not for %T", actual)
+	}
+	if m.now {
+		return m.match(c.now()), nil
+	}
+	return m.match(c.outcome()), nil
+}
+
+func (m *callMatcher) FailureMessage(actual any) string { return m.message(actual, "permitted") }
+
+func (m *callMatcher) NegatedFailureMessage(actual any) string {
+	return m.message(actual, "not permitted")
+}
+
+func (m *callMatcher) message(actual any, what string) string {
+	c := actual.(*Call)
+	return fmt.Sprintf("%s %s; %s: %s", c.command, c.cameTo(), what, m.wanted)
+}
+
+// cameTo says how a call came out.
+func (c *Call) cameTo() string {
+	returned, raised, _ := c.now()
+	switch {
+	case returned != nil:
+		return "returned " + returned.String()
+	case raised != nil:
+		return "raised " + raised.String()
+	}
+	return "is pending"
+}
+
+// Return matches a call that returned these bytes.
+func Return(b string) types.GomegaMatcher {
+	return &callMatcher{wanted: "returned " + trace.Bytes(b).String(), match: func(v *trace.Value, _ *trace.Error, _ bool) bool {
+		return v != nil && v.Bytes != nil && string(*v.Bytes) == b
+	}}
+}
+
+// ReturnNone matches a call that returned nothing.
+func ReturnNone() types.GomegaMatcher {
+	return &callMatcher{wanted: "returned none", match: func(v *trace.Value, _ *trace.Error, _ bool) bool { return v != nil && v.IsNone() }}
+}
+
+// ReturnBool matches a call that returned b.
+func ReturnBool(b bool) types.GomegaMatcher {
+	return &callMatcher{wanted: fmt.Sprintf("returned %t", b), match: func(v *trace.Value, _ *trace.Error, _ bool) bool {
+		return v != nil && v.Bool != nil && *v.Bool == b
+	}}
+}
+
+// ReturnException matches a call that returned the exception which was set with this text.
+func ReturnException(text string) types.GomegaMatcher {
+	return &callMatcher{wanted: fmt.Sprintf("returned the exception %q", text), match: func(v *trace.Value, _ *trace.Error, _ bool) bool {
+		return v != nil && v.Error != nil && v.Error.Kind == trace.Scripted && v.Error.Message == text
+	}}
+}
+
+// BePending matches a call that waits. It does not wait itself; with exact settling it need not.
+func BePending() types.GomegaMatcher {
+	return &callMatcher{wanted: "pending", now: true, match: func(_ *trace.Value, _ *trace.Error, pending bool) bool { return pending }}
+}
+
+// ReturnOneOf matches a call that returned one of these.
+func ReturnOneOf(bs ...string) types.GomegaMatcher {
+	quoted := make([]string, len(bs))
+	for i, b := range bs {
+		quoted[i] = trace.Bytes(b).String()
+	}
+	return &callMatcher{wanted: "returned " + strings.Join(quoted, " or "), match: func(v *trace.Value, _ *trace.Error, _ bool) bool {
+		return v != nil && v.Bytes != nil && slices.Contains(bs, string(*v.Bytes))
+	}}
+}
+
+// An ErrorPattern says what an error looks like.
+type ErrorPattern struct {
+	text  string
+	match func(*trace.Error) bool
+}
+
+// FailWith matches a call that raised such an error.
+func FailWith(p ErrorPattern) types.GomegaMatcher {
+	return &callMatcher{wanted: "raised " + p.text, match: func(_ *trace.Value, e *trace.Error, _ bool) bool { return e != nil && p.match(e) }}
+}
+
+func kind(k trace.Kind) ErrorPattern {
+	return ErrorPattern{string(k), func(e *trace.Error) bool { return e.Kind == k }}
+}
+
+// The errors that need nothing said beyond their kind.
+var (
+	InvalidArgument = kind(trace.InvalidArgument)
+	InvalidType     = kind(trace.InvalidType)
+	InvalidState    = kind(trace.InvalidState)
+	ConcurrentRead  = kind(trace.ConcurrentRead)
+	Cancelled       = kind(trace.Cancelled)
+	LimitOverrun    = kind(trace.LimitOverrun)
+	IncompleteRead  = kind(trace.IncompleteRead)
+)
+
+// Exception is the error that was set with this text.
+func Exception(text string) ErrorPattern {
+	return ErrorPattern{fmt.Sprintf("%s %q", trace.Scripted, text), func(e *trace.Error) bool { return e.Kind == trace.Scripted && e.Message == text }}
+}
+
+// Partial is an incomplete read with exactly these bytes.
+func Partial(b string) ErrorPattern {
+	return ErrorPattern{fmt.Sprintf("%s{partial %s}", trace.IncompleteRead, trace.Bytes(b)), func(e *trace.Error) bool {
+		return e.Kind == trace.IncompleteRead && e.Partial != nil && string(*e.Partial) == b
+	}}
+}
+
+// PartialOf is an incomplete read with exactly these bytes where so many were expected.
+func PartialOf(b string, expected int) ErrorPattern {
+	return ErrorPattern{fmt.Sprintf("%s{partial %s, expected %d}", trace.IncompleteRead, trace.Bytes(b), expected), func(e *trace.Error) bool {
+		return e.Kind == trace.IncompleteRead && e.Partial != nil && string(*e.Partial) == b && e.Expected != nil && *e.Expected == expected
+	}}
+}
+
+// PartialOfUnknown is an incomplete read with exactly these bytes where no number was expected.
+func PartialOfUnknown(b string) ErrorPattern {
+	return ErrorPattern{fmt.Sprintf("%s{partial %s, expected unknown}", trace.IncompleteRead, trace.Bytes(b)), func(e *trace.Error) bool {
+		return e.Kind == trace.IncompleteRead && e.Partial != nil && string(*e.Partial) == b && e.Expected == nil
+	}}
+}
+
+// Consumed is a limit overrun that accounts for so many bytes.
+func Consumed(n int) ErrorPattern {
+	return ErrorPattern{fmt.Sprintf("%s{consumed %d}", trace.LimitOverrun, n), func(e *trace.Error) bool {
+		return e.Kind == trace.LimitOverrun && e.Consumed != nil && *e.Consumed == n
+	}}
+}

@@ -1,0 +1,249 @@
+// Package report turns the cases of a run into verdicts on rules, and writes them down: JSON, JSON lines, JUnit, text.
+package report
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/streamspec/streamspec/spec"
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// Verdict is what a case or a rule came to.
+type Verdict string
+
+// The verdicts of cases.
+const (
+	Pass           Verdict = "pass"
+	Fail           Verdict = "fail"
+	KnownFail      Verdict = "known-fail"      // fails, as the baseline says
+	UnexpectedPass Verdict = "unexpected-pass" // passes, though the baseline says that it fails
+	Flaky          Verdict = "flaky"           // differs between repetitions; no case is ever retried
+	Unsupported    Verdict = "unsupported"     // the implementation lacks a capability
+	NotApplicable  Verdict = "not-applicable"  // no rule of the case is in force for the target version
+	Filtered       Verdict = "filtered"        // not asked for
+	AdapterCrash   Verdict = "adapter-crash"
+	AdapterHang    Verdict = "adapter-hang"
+	AdapterError   Verdict = "adapter-error"
+	SuiteBug       Verdict = "suite-bug" // the suite itself is wrong
+)
+
+// The verdicts that only rules have.
+const (
+	NotExercised Verdict = "not-exercised" // there are checks, but in none did the rule's premise occur
+	Unchecked    Verdict = "unchecked"     // no check exists yet
+	Guidance     Verdict = "guidance"      // advice to users: nothing to observe
+)
+
+// gravity orders the verdicts of cases, the gravest first: a rule has the gravest verdict of its cases.
+var gravity = []Verdict{
+	Fail, AdapterCrash, AdapterHang, AdapterError, SuiteBug, Flaky, UnexpectedPass, KnownFail, Pass, NotExercised, Unsupported, NotApplicable, Filtered,
+}
+
+// Graver reports whether a is graver than b.
+func Graver(a, b Verdict) bool { return slices.Index(gravity, a) < slices.Index(gravity, b) }
+
+// Ran reports whether a case with this verdict was carried out.
+func (v Verdict) Ran() bool { return v != Filtered && v != Unsupported && v != NotApplicable }
+
+// Good reports whether a case or rule with this verdict speaks for the implementation, or at least not against it.
+func (v Verdict) Good() bool {
+	switch v {
+	case Fail, UnexpectedPass, Flaky, AdapterCrash, AdapterHang, AdapterError, SuiteBug:
+		return false
+	}
+	return true
+}
+
+// A Case is one case of a run.
+type Case struct {
+	ID         string            `json:"id"` // the path of its texts
+	Rules      []string          `json:"rules"`
+	Verdict    Verdict           `json:"verdict"`
+	Seconds    float64           `json:"seconds"`
+	Scenarios  int               `json:"scenarios,omitempty"` // distinct ones, of an enumeration
+	Message    string            `json:"message,omitempty"`
+	Violations []trace.Violation `json:"violations,omitempty"`
+	Transcript string            `json:"transcript,omitempty"` // path of the file
+	Exercised  map[string]int    `json:"exercised,omitempty"`  // how often the premise of each rule occurred
+	Seen       map[string]string `json:"seen,omitempty"`       // of a quirk or a latitude: what the implementation does
+	Outcomes   map[string]int    `json:"outcomes,omitempty"`   // of an enumeration: how often each kind of outcome came
+}
+
+// A Rule is a rule of the catalogue and what the run says of it.
+type Rule struct {
+	ID        string     `json:"id"`
+	Inventory string     `json:"inventory"`
+	Level     spec.Level `json:"level"`
+	Scope     spec.Scope `json:"scope"`
+	Area      spec.Area  `json:"area"`
+	Verdict   Verdict    `json:"verdict"`
+	Exercised int        `json:"exercised"`
+	Cases     []string   `json:"cases,omitempty"`
+	Seen      string     `json:"seen,omitempty"`
+}
+
+// A Suite says what was run.
+type Suite struct {
+	Version string `json:"version"`
+	Target  string `json:"target"`
+	Depth   string `json:"depth"`
+	Filter  string `json:"filter,omitempty"`
+	Profile string `json:"profile"`
+	Seed    uint64 `json:"seed"`
+	Strict  bool   `json:"strict,omitempty"`
+}
+
+// A Summary counts verdicts.
+type Summary struct {
+	Conformant bool            `json:"conformant"`
+	Why        string          `json:"why,omitempty"` // the reason where it is not, one sentence
+	Profile    string          `json:"profile"`
+	Seconds    float64         `json:"seconds"`
+	Rules      map[Verdict]int `json:"rules"`
+	Cases      map[Verdict]int `json:"cases"`
+}
+
+// Schema is the version of the report's JSON form.
+const Schema = 1
+
+// A Report is the result of a run. Its JSON form is a contract.
+type Report struct {
+	Schema         int               `json:"schema"`
+	Complete       bool              `json:"complete"` // false: the run was broken off
+	Suite          Suite             `json:"suite"`
+	Platform       map[string]string `json:"platform"`
+	Implementation trace.Description `json:"implementation"`
+	Summary        Summary           `json:"summary"`
+	Rules          []Rule            `json:"rules"`
+	Cases          []Case            `json:"cases"`
+}
+
+// Judge fills in rules and summary from the cases. The profile is a list of capabilities that a claim needs.
+func (r *Report) Judge(catalogue *spec.Catalogue, profile []trace.Capability) {
+	slices.SortStableFunc(r.Cases, func(a, b Case) int { return strings.Compare(a.ID, b.ID) })
+	byRule := map[string]*Rule{}
+	r.Rules = nil
+	for _, rule := range catalogue.Rules() {
+		r.Rules = append(r.Rules, Rule{ID: rule.ID, Inventory: rule.Inventory, Level: rule.Level, Scope: rule.Scope, Area: rule.Area})
+	}
+	for i := range r.Rules {
+		byRule[r.Rules[i].ID] = &r.Rules[i]
+	}
+	for i := range r.Cases {
+		r.Cases[i].countTowards(byRule)
+	}
+	r.Summary = Summary{Profile: r.Suite.Profile, Rules: map[Verdict]int{}, Cases: map[Verdict]int{}, Seconds: r.Summary.Seconds}
+	for i := range r.Rules {
+		rule := &r.Rules[i]
+		switch {
+		case rule.Scope == spec.Guidance:
+			rule.Verdict = Guidance
+		case rule.Verdict == "":
+			rule.Verdict = Unchecked
+		case rule.Verdict == Pass && rule.Exercised == 0:
+			rule.Verdict = NotExercised
+		}
+		r.Summary.Rules[rule.Verdict]++
+	}
+	for _, c := range r.Cases {
+		r.Summary.Cases[c.Verdict]++
+	}
+	r.Summary.Why = r.shortcoming(profile)
+	r.Summary.Conformant = r.Summary.Why == ""
+}
+
+// countTowards gives the case's verdict to its rules. When the case names violations, only the rules violated fail: the
+// others of the case are neither shown to hold nor shown to be broken.
+func (c *Case) countTowards(rules map[string]*Rule) {
+	give := func(id string, v Verdict) {
+		r := rules[id]
+		if r == nil {
+			return
+		}
+		if r.Verdict == "" || Graver(v, r.Verdict) {
+			r.Verdict = v
+		}
+		if !slices.Contains(r.Cases, c.ID) {
+			r.Cases = append(r.Cases, c.ID)
+		}
+	}
+	violated := map[string]bool{}
+	for _, v := range c.Violations {
+		violated[v.Rule] = true
+		give(v.Rule, c.Verdict)
+	}
+	for _, id := range c.Rules {
+		verdict := c.Verdict
+		if len(violated) > 0 && !violated[id] {
+			verdict = NotExercised
+		}
+		give(id, verdict)
+		if r := rules[id]; r != nil && c.Verdict.Ran() {
+			r.Exercised++
+		}
+	}
+	for id, n := range c.Exercised {
+		if r := rules[id]; r != nil {
+			r.Exercised += n
+		}
+	}
+	for id, what := range c.Seen {
+		if r := rules[id]; r != nil {
+			r.Seen = what
+		}
+	}
+}
+
+// shortcoming says why the implementation is not conformant by this run, and nothing if it is.
+func (r *Report) shortcoming(profile []trace.Capability) string {
+	var bad []string
+	for _, rule := range r.Rules {
+		if !rule.Verdict.Good() && rule.Level.Gate(r.Suite.Strict) {
+			bad = append(bad, rule.ID)
+		}
+	}
+	var lacks []string
+	for _, c := range profile {
+		if !r.Implementation.Has(c) {
+			lacks = append(lacks, string(c))
+		}
+	}
+	switch {
+	case len(bad) == 1:
+		return "the rule " + bad[0] + " is not kept"
+	case len(bad) > 1:
+		return "rules are not kept: " + strings.Join(bad, ", ")
+	case len(lacks) > 0:
+		return "the profile " + r.Suite.Profile + " needs what the implementation lacks: " + strings.Join(lacks, ", ")
+	case !r.Complete:
+		return "the run was broken off"
+	}
+	for _, c := range r.Cases {
+		if !c.Verdict.Good() && len(c.Violations) == 0 {
+			return "the case " + c.ID + " came to " + string(c.Verdict)
+		}
+	}
+	return ""
+}
+
+// Count sums up how many cases have one of the verdicts.
+func (r *Report) Count(verdicts ...Verdict) int {
+	n := 0
+	for _, v := range verdicts {
+		n += r.Summary.Cases[v]
+	}
+	return n
+}
+
+// Ran counts the cases that were carried out.
+func (r *Report) Ran() int {
+	n := 0
+	for _, v := range slices.Collect(maps.Keys(r.Summary.Cases)) {
+		if v.Ran() {
+			n += r.Summary.Cases[v]
+		}
+	}
+	return n
+}
