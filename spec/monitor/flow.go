@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/streamspec/streamspec/spec/trace"
 )
@@ -24,6 +23,7 @@ type flow struct {
 	paused    bool
 	was       int  // buffered before the command at hand; -1: not known for certain
 	peak      int  // buffered right after the command at hand fed data; 0: none were fed
+	again     bool // the end of the stream had been fed before the command at hand
 	waited    bool // a call was waiting before the command at hand
 }
 
@@ -103,7 +103,7 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 	}
 	s := r.states[0]
 	b := len(s.buf)
-	if ended := slices.DeleteFunc(slices.Clone(seen), func(s sight) bool { return s.pending }); len(ended) > 1 && s.waiter == nil {
+	if ended(seen) > 1 && s.waiter == nil {
 		return // which call came back last, and so decided, is not certain
 	}
 	switch {
@@ -153,6 +153,17 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 }
 
 func (f *flow) dropped(b int) bool { return b < max(f.was, f.peak) }
+
+// ended counts the calls that came back.
+func ended(seen []sight) int {
+	n := 0
+	for i := range seen {
+		if !seen[i].pending {
+			n++
+		}
+	}
+	return n
+}
 
 // succeeded tells whether some call returned data or an iteration handed out an item.
 func succeeded(seen []sight) bool {

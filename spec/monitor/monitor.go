@@ -6,7 +6,7 @@
 package monitor
 
 import (
-	"maps"
+	"math/bits"
 	"strconv"
 
 	"github.com/streamspec/streamspec/spec/trace"
@@ -28,8 +28,36 @@ type Monitor struct {
 	readers    map[string]*reader
 	transports map[string]*transport
 	calls      map[string]*reader // the reader that a pending call is about
-	exercised  map[string]int
+	index      map[string]int     // a number for each rule that was exercised
+	rules      []string           // the rule of each number
+	counts     []int              // how often it was exercised
 	violations []trace.Violation
+}
+
+// A ruleSet is a set of rules, by their numbers.
+type ruleSet [4]uint64
+
+// note adds rules to a set.
+func (m *Monitor) note(set *ruleSet, rules ...string) {
+	for _, rule := range rules {
+		i, ok := m.index[rule]
+		if !ok {
+			i = len(m.rules)
+			m.index[rule] = i
+			m.rules = append(m.rules, rule)
+			m.counts = append(m.counts, 0)
+		}
+		set[i/64] |= 1 << (i % 64)
+	}
+}
+
+// exercised counts the rules of a set.
+func (m *Monitor) exercised(set ruleSet) {
+	for word, bit := range set {
+		for ; bit != 0; bit &= bit - 1 {
+			m.counts[word*64+bits.TrailingZeros64(bit)]++
+		}
+	}
 }
 
 // New returns a monitor for a session that has not begun.
@@ -37,15 +65,14 @@ func New(o Options) *Monitor {
 	if o.InForce == nil {
 		o.InForce = func(string) bool { return true }
 	}
-	m := &Monitor{options: o, exercised: map[string]int{}}
-	m.reset()
+	m := &Monitor{options: o, index: map[string]int{}, readers: map[string]*reader{}, transports: map[string]*transport{}, calls: map[string]*reader{}}
 	return m
 }
 
 func (m *Monitor) reset() {
-	m.readers = map[string]*reader{}
-	m.transports = map[string]*transport{}
-	m.calls = map[string]*reader{}
+	clear(m.readers)
+	clear(m.transports)
+	clear(m.calls)
 }
 
 // Before sees a command that is about to be carried out.
@@ -91,7 +118,13 @@ func (m *Monitor) End(events []trace.Event) {
 func (m *Monitor) Violations() []trace.Violation { return m.violations }
 
 // Exercised returns how often the premise of each rule occurred.
-func (m *Monitor) Exercised() map[string]int { return maps.Clone(m.exercised) }
+func (m *Monitor) Exercised() map[string]int {
+	out := make(map[string]int, len(m.rules))
+	for i, rule := range m.rules {
+		out[rule] = m.counts[i]
+	}
+	return out
+}
 
 // Reset forgets every object and violation, and keeps the count of what was exercised: the next scenario begins.
 func (m *Monitor) Reset() {
@@ -146,9 +179,9 @@ func (m *Monitor) broken(rule, text string) bool {
 }
 
 func (m *Monitor) exercise(rules ...string) {
-	for _, r := range rules {
-		m.exercised[r]++
-	}
+	var set ruleSet
+	m.note(&set, rules...)
+	m.exercised(set)
 }
 
 func (m *Monitor) made(c *trace.Command, reply *trace.Reply) {

@@ -19,6 +19,12 @@ type reader struct {
 	name     string
 	limit    int
 	states   []state
+	spare    []state  // room for the next states
+	reach    []state  // room for the states reached
+	tries    []state  // room for what an attempt leads to
+	seps     [][]byte // room for separators
+	seen     []sight  // room for what is seen
+	newest   *call    // the call started last
 	flow     flow
 	tolerant bool // attempts include what breaks a rule but leaves it clear how to go on
 	lost     bool // what it did cannot be followed any more: nothing is judged
@@ -31,15 +37,46 @@ type state struct {
 	eof       bool
 	exception *string
 	waiter    *call    // the call that waits for data
-	fresh     []*call  // calls that were started and may not have run yet
+	fresh     calls    // calls that were started and may not have run yet
 	taken     int      // how many bytes at the front of buf a pending read to the end has taken already
 	origin    string   // the rule by which buf is what it is: the one to name when it turns out otherwise
 	ended     []ending // calls that came back and are not accounted for by an observation yet
 	broken    []string // rules broken on the way to this state that leave it clear how to go on
-	exercised []string // rules whose premise occurred on the way to this state, in the command at hand
+	exercised ruleSet  // rules whose premise occurred on the way to this state, in the command at hand
 	refusal   *refusal // what a synchronous command must answer
 	late      bool     // the exception came when the waiting call had been woken already: it may not look at it any more
 	woken     bool     // something happened that a waiting call has to look at
+}
+
+// calls are a few calls, in the order in which they were started. It is a value: a copy is independent.
+type calls struct {
+	list [maxRunnable]*call
+	n    int
+}
+
+// maxRunnable is how many calls may be ready to run at once: they may run in any order, and the model follows each.
+const maxRunnable = 3
+
+func (c *calls) all() []*call { return c.list[:c.n] }
+
+// add tells whether there was room.
+func (c *calls) add(call *call) bool {
+	if c.n == maxRunnable {
+		return false
+	}
+	c.list[c.n] = call
+	c.n++
+	return true
+}
+
+// find returns the position of the call of that name, -1 if it is not among them.
+func (c *calls) find(name string) int {
+	return slices.IndexFunc(c.all(), func(c *call) bool { return c.name == name })
+}
+
+func (c *calls) remove(i int) {
+	copy(c.list[i:], c.list[i+1:c.n])
+	c.n--
 }
 
 // A call is a read that was started.
@@ -54,8 +91,9 @@ type call struct {
 type ending struct {
 	call     *call
 	items    [][]byte // of an iteration: the items handed out before
-	returned *[]byte
-	none     bool // returned none
+	bytes    bool     // returned bytes
+	returned []byte   // which
+	none     bool     // returned none
 	raised   *failure
 	waits    bool // not an ending: an iteration handed out items and goes on waiting
 }
@@ -79,63 +117,78 @@ func newReader(m *Monitor, name string, limit int) *reader {
 	return &reader{m: m, name: name, limit: limit, states: []state{{origin: "reader.feed.data-is-appended"}}}
 }
 
+// startedBy returns the call that a command starts. All states share it.
+func (r *reader) startedBy(c *trace.Command) *call {
+	if r.newest == nil || r.newest.command != c {
+		r.newest = &call{command: c, name: c.As}
+	}
+	return r.newest
+}
+
 // before applies the command to every state.
 func (r *reader) before(c *trace.Command) {
 	if r.lost {
 		return
 	}
 	r.flow.begin(r.states)
-	var next []state
-	for _, s := range r.states {
-		s.refusal, s.exercised = nil, nil
-		next = append(next, r.apply(s, c)...)
+	next := r.spare[:0]
+	for i := range r.states {
+		s := r.states[i]
+		s.refusal, s.exercised = nil, ruleSet{}
+		next = r.apply(next, s, c)
 	}
-	r.states = next
+	r.states, r.spare = next, r.states
 }
 
-// apply returns the states that the command leads to from s, before any call runs.
-func (r *reader) apply(s state, c *trace.Command) []state {
+// apply appends the states that the command leads to from s, before any call runs.
+func (r *reader) apply(out []state, s state, c *trace.Command) []state {
 	switch c.Op {
 	case trace.ReaderFeedData:
 		data := c.Data.Bytes
+		if !c.Data.Form.IsData() {
+			r.lost = true // arguments of wrong types are judged by the cases that pass them
+			return out
+		}
 		switch {
 		case s.eof:
 			s.refusal = &refusal{"reader.feed.data-after-eof-refused", trace.InvalidState}
-			s.exercised = append(s.exercised, "reader.feed.data-after-eof-refused")
+			r.m.note(&s.exercised, "reader.feed.data-after-eof-refused")
 		case len(data) == 0:
-			s.exercised = append(s.exercised, "reader.feed.empty-data-wakes-nobody")
+			r.m.note(&s.exercised, "reader.feed.empty-data-wakes-nobody")
 		default:
 			s.buf = append(slices.Clip(s.buf), data...)
 			s.woken = true
-			s.exercised = append(s.exercised, "reader.feed.data-is-appended")
+			r.m.note(&s.exercised, "reader.feed.data-is-appended")
 			r.flow.fed(len(s.buf))
 		}
 	case trace.ReaderFeedEOF:
+		r.flow.again = s.eof
 		if s.eof {
-			s.exercised = append(s.exercised, "reader.feed.eof-is-idempotent")
+			r.m.note(&s.exercised, "reader.feed.eof-is-idempotent")
 		}
 		s.eof, s.woken = true, true
-		s.exercised = append(s.exercised, "reader.feed.eof-marks-end")
+		r.m.note(&s.exercised, "reader.feed.eof-marks-end")
 	case trace.ReaderSetException:
 		if c.Exception == nil && s.waiter != nil {
 			r.lost = true // what becomes of the waiting call is not specified
-			return nil
+			return out
 		}
 		s.late = s.waiter != nil && s.woken && c.Exception != nil
 		s.exception, s.woken = c.Exception, s.woken || c.Exception != nil
-		s.exercised = append(s.exercised, "reader.feed.set-exception-stores")
+		r.m.note(&s.exercised, "reader.feed.set-exception-stores")
 	case trace.ReaderRead, trace.ReaderReadLine, trace.ReaderReadExactly, trace.ReaderReadUntil, trace.ReaderIterate:
-		for _, d := range c.Needs() {
-			if d == trace.CapPythonSurface {
-				r.lost = true // arguments of wrong types are judged by the cases that pass them
-				return nil
-			}
+		if c.Separator != nil && !c.Separator.Form.IsData() || slices.ContainsFunc(c.Separators, func(d trace.Data) bool { return !d.Form.IsData() }) {
+			r.lost = true // arguments of wrong types are judged by the cases that pass them
+			return out
 		}
-		s.fresh = append(slices.Clip(s.fresh), &call{command: c, name: c.As})
+		if !s.fresh.add(r.startedBy(c)) {
+			r.lost = true // too many orders to follow
+			return out
+		}
 		r.m.calls[c.As] = r
 	case trace.Cancel:
-		out := s.cancel(c.On)
-		if iterates(s.waiter) && s.woken || slices.ContainsFunc(s.fresh, iterates) {
+		out = r.cancel(out, s, c.On)
+		if iterates(s.waiter) && s.woken || slices.ContainsFunc(s.fresh.all(), iterates) {
 			r.lost = true // how many items came before the cancellation is open
 		}
 		if c.NoSettle || r.m.options.Settling != trace.Exact {
@@ -143,7 +196,7 @@ func (r *reader) apply(s state, c *trace.Command) []state {
 		}
 		return out
 	}
-	return []state{s}
+	return append(out, s)
 }
 
 func iterates(c *call) bool { return c != nil && c.command.Op == trace.ReaderIterate }
@@ -158,44 +211,43 @@ func (s state) cancelSoon(name string) state {
 	if s.waiter != nil && s.waiter.name == name {
 		s.waiter, s.woken = mark(s.waiter), true
 	}
-	if i := slices.IndexFunc(s.fresh, func(c *call) bool { return c.name == name }); i >= 0 {
-		s.fresh = slices.Clone(s.fresh)
-		s.fresh[i] = mark(s.fresh[i])
+	if i := s.fresh.find(name); i >= 0 {
+		s.fresh.list[i] = mark(s.fresh.list[i])
 	}
 	return s
 }
 
-// cancel takes back the call of that name. A read to the end that is cancelled may have lost what it had taken
+// cancel appends the states after taking back the call of that name. A read to the end that is cancelled may have lost what it had taken
 // (reader.read.to-eof-failure-loses-data, a quirk): either passes.
-func (s state) cancel(name string) []state {
+func (r *reader) cancel(out []state, s state, name string) []state {
 	var cancelled *call
 	if s.waiter != nil && s.waiter.name == name {
 		cancelled, s.waiter = s.waiter, nil
 	}
-	if i := slices.IndexFunc(s.fresh, func(c *call) bool { return c.name == name }); i >= 0 {
-		cancelled = s.fresh[i]
-		s.fresh = slices.Concat(s.fresh[:i], s.fresh[i+1:])
+	if i := s.fresh.find(name); i >= 0 {
+		cancelled = s.fresh.list[i]
+		s.fresh.remove(i)
 	}
 	if cancelled == nil {
-		return []state{s}
+		return append(out, s)
 	}
 	s.ended = append(slices.Clip(s.ended), ending{call: cancelled, raised: &failure{kind: trace.Cancelled, expected: -1, consumed: -1}})
-	s.exercised = append(s.exercised, "reader.read.cancel-keeps-data")
+	r.m.note(&s.exercised, "reader.read.cancel-keeps-data")
 	s.origin = "reader.read.cancel-keeps-data"
-	return s.mayLose(cancelled)
+	return r.mayLose(out, s, cancelled)
 }
 
-// mayLose returns s, and when c was a read to the end that had taken bytes, also the state in which they are gone.
-func (s state) mayLose(c *call) []state {
+// mayLose appends s, and when c was a read to the end that had taken bytes, also the state in which they are gone.
+func (r *reader) mayLose(out []state, s state, c *call) []state {
 	taken := s.taken
 	s.taken = 0
 	if !toEOF(c.command) || taken == 0 {
-		return []state{s}
+		return append(out, s)
 	}
-	s.exercised = append(s.exercised, "reader.read.to-eof-failure-loses-data")
+	r.m.note(&s.exercised, "reader.read.to-eof-failure-loses-data")
 	without := s
 	without.buf = s.buf[taken:]
-	return []state{s, without}
+	return append(out, s, without)
 }
 
 func toEOF(c *trace.Command) bool { return c.Op == trace.ReaderRead && (c.N == nil || *c.N < 0) }
@@ -217,7 +269,7 @@ func (r *reader) after(c *trace.Command, reply *trace.Reply, subject bool) {
 		return
 	}
 	optional := c.NoSettle || r.m.options.Settling != trace.Exact && !waitedInVain(c, reply)
-	seen := observe(c, reply, events, subject)
+	seen := r.observe(c, reply, events, subject)
 	agree, reached := r.follow(seen, optional)
 	if r.lost {
 		return
@@ -243,20 +295,24 @@ func (r *reader) after(c *trace.Command, reply *trace.Reply, subject bool) {
 
 // follow returns the states in which everything seen is accounted for, and all that could have been reached.
 func (r *reader) follow(seen []sight, optional bool) (agree, reached []state) {
-	for _, s := range r.states {
-		reached = append(reached, r.settle(s, optional)...)
+	reached = r.reach[:0]
+	for i := range r.states {
+		reached = r.settle(reached, r.states[i], optional)
 	}
-	for _, s := range reached {
-		if s, ok := s.agrees(seen, optional); ok {
+	r.reach = reached
+	agree = r.spare[:0]
+	for i := range reached {
+		if s, ok := reached[i].agrees(seen, optional); ok {
 			agree = append(agree, s)
 		}
 	}
+	r.spare = agree
 	return agree, reached
 }
 
 // unfinished tells whether some call of the reader has not come back.
 func (r *reader) unfinished() bool {
-	return slices.ContainsFunc(r.states, func(s state) bool { return s.waiter != nil || len(s.fresh) > 0 || len(s.ended) > 0 })
+	return slices.ContainsFunc(r.states, func(s state) bool { return s.waiter != nil || s.fresh.n > 0 || len(s.ended) > 0 })
 }
 
 // waitedInVain tells whether a run command waited for a call that did not come back.
@@ -280,7 +336,7 @@ func (r *reader) answered(c *trace.Command, reply *trace.Reply) bool {
 				trace.ReaderFeedData: "reader.feed.data-is-appended", trace.ReaderFeedEOF: "reader.feed.eof-marks-end",
 				trace.ReaderSetException: "reader.feed.set-exception-stores", trace.Cancel: "reader.read.cancel-keeps-data",
 			}[c.Op]
-			if c.Op == trace.ReaderFeedEOF && slices.Contains(r.states[0].exercised, "reader.feed.eof-is-idempotent") {
+			if c.Op == trace.ReaderFeedEOF && r.flow.again {
 				rule = "reader.feed.eof-is-idempotent"
 			}
 			r.m.broken(rule, r.text(c, reply, "returned none"))
@@ -330,8 +386,10 @@ func (r *reader) answered(c *trace.Command, reply *trace.Reply) bool {
 
 // keep goes on with the states that agree; those that break nothing are preferred.
 func (r *reader) keep(c *trace.Command, reply *trace.Reply, agree []state) {
-	clean := slices.DeleteFunc(slices.Clone(agree), func(s state) bool { return slices.ContainsFunc(s.broken, r.m.options.InForce) })
-	if len(clean) > 0 {
+	isBroken := func(s state) bool { return slices.ContainsFunc(s.broken, r.m.options.InForce) }
+	if !slices.ContainsFunc(agree, isBroken) {
+		// nothing to choose
+	} else if clean := slices.DeleteFunc(slices.Clone(agree), isBroken); len(clean) > 0 {
 		agree = clean
 	} else {
 		agree = agree[:1]
@@ -339,11 +397,11 @@ func (r *reader) keep(c *trace.Command, reply *trace.Reply, agree []state) {
 			r.m.broken(rule, r.text(c, reply, "what the rule says"))
 		}
 	}
-	r.m.exercise(agree[0].exercised...)
+	r.m.exercised(agree[0].exercised)
 	for i := range agree {
-		agree[i].broken, agree[i].exercised = nil, nil
+		agree[i].broken, agree[i].exercised = nil, ruleSet{}
 	}
-	r.states = agree
+	r.states, r.spare = agree, r.states[:0]
 }
 
 // text says what was done, what came back, and what would have been permitted.
@@ -359,34 +417,32 @@ func (r *reader) text(c *trace.Command, reply *trace.Reply, permitted string) st
 	return fmt.Sprintf("%s (%s with %s); permitted: %s", describe(c, reply), r.name, with, permitted)
 }
 
-// settle returns the states that s leads to once the calls have run. When that is optional, s itself and everything on
+// settle appends the states that s leads to once the calls have run. When that is optional, s itself and everything on
 // the way is among them.
-func (r *reader) settle(s state, optional bool) []state {
+func (r *reader) settle(out []state, s state, optional bool) []state {
 	runnable := s.fresh
-	if s.waiter != nil && s.woken {
-		runnable = slices.Concat([]*call{s.waiter}, runnable)
-	}
-	if len(runnable) == 0 {
-		s.woken = false
-		return []state{s}
-	}
-	var out []state
-	if optional {
-		out = append(out, s)
-	}
-	orders := runnable // which call may run first: any, since no document says
-	if len(runnable) > 3 {
+	if s.waiter != nil && s.woken && !runnable.add(s.waiter) {
 		r.lost = true // too many orders to follow
 		return append(out, s)
 	}
-	for _, c := range orders {
-		if iterates(c) && (optional || c.cancelled || len(runnable) > 1) {
+	if runnable.n == 0 {
+		s.woken = false
+		return append(out, s)
+	}
+	if optional {
+		out = append(out, s)
+	}
+	for _, c := range runnable.all() { // any may run first, since no document says
+		if iterates(c) && (optional || c.cancelled || runnable.n > 1) {
 			r.lost = true // its items may be handed out in between: too many orders to follow
 			return append(out, s)
 		}
-		for _, next := range r.attempt(s, c) {
-			out = append(out, r.settle(next, optional)...)
+		tries := r.attempt(s, c)
+		r.tries = nil // settling may attempt others
+		for _, next := range tries {
+			out = r.settle(out, next, optional)
 		}
+		r.tries = tries
 	}
 	return out
 }
@@ -401,16 +457,16 @@ type sight struct {
 }
 
 // observe gathers what was seen of the reader's calls, in the order in which they came back.
-func observe(c *trace.Command, reply *trace.Reply, events []*trace.Event, subject bool) []sight {
-	var seen []sight
+func (r *reader) observe(c *trace.Command, reply *trace.Reply, events []*trace.Event, subject bool) []sight {
+	r.seen = r.seen[:0]
 	find := func(name string) *sight {
-		for i := range seen {
-			if seen[i].name == name {
-				return &seen[i]
+		for i := range r.seen {
+			if r.seen[i].name == name {
+				return &r.seen[i]
 			}
 		}
-		seen = append(seen, sight{name: name, pending: true})
-		return &seen[len(seen)-1]
+		r.seen = append(r.seen, sight{name: name, pending: true})
+		return &r.seen[len(r.seen)-1]
 	}
 	for _, e := range events {
 		s := find(e.On)
@@ -429,7 +485,7 @@ func observe(c *trace.Command, reply *trace.Reply, events []*trace.Event, subjec
 			s.returned, s.raised, s.pending = reply.Returned, reply.Raised, false
 		}
 	}
-	return seen
+	return r.seen
 }
 
 // agrees tells whether a state accounts for everything that was seen, and returns it without what was accounted for. When
@@ -466,8 +522,8 @@ func (e ending) agrees(saw sight) bool {
 	switch {
 	case e.none:
 		return saw.returned != nil && saw.returned.IsNone()
-	case e.returned != nil:
-		return saw.returned != nil && saw.returned.Bytes != nil && string(*saw.returned.Bytes) == string(*e.returned)
+	case e.bytes:
+		return saw.returned != nil && saw.returned.Bytes != nil && string(*saw.returned.Bytes) == string(e.returned)
 	}
 	return saw.raised != nil && e.raised.agrees(saw.raised)
 }
@@ -500,8 +556,8 @@ func (e ending) String() string {
 		b.WriteString("pending")
 	case e.none:
 		b.WriteString("returned none")
-	case e.returned != nil:
-		b.WriteString("returned " + trace.Bytes(*e.returned).String())
+	case e.bytes:
+		b.WriteString("returned " + trace.Bytes(e.returned).String())
 	default:
 		b.WriteString("raised " + e.raised.String())
 	}

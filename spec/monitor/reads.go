@@ -8,13 +8,13 @@ import (
 )
 
 // attempt lets a call look at the buffer, and returns the states that this may lead to. The first is the one that the rules
-// ask for; others are permitted as well, or break a rule that leaves it clear how to go on.
+// ask for; others are permitted as well, or, when the reader is tolerant, break a rule that leaves it clear how to go on.
 func (r *reader) attempt(s state, c *call) []state {
 	if s.taken > 0 && s.waiter != nil && c.name != s.waiter.name {
 		// A read to the end waits. What was fed before may be in its hands already, or still be there for others.
 		taken := s.taken
 		s.taken = 0
-		out := r.attempt(s, c)
+		out := slices.Clone(r.attempt(s, c))
 		hidden := s
 		hidden.buf = s.buf[taken:]
 		for _, next := range r.attempt(hidden, c) {
@@ -30,7 +30,7 @@ func (r *reader) attempt(s state, c *call) []state {
 		if s.waiter == c {
 			s.waiter = &uncancelled
 		}
-		out := s.cancel(c.name)
+		out := r.cancel(nil, s, c.name)
 		for _, next := range r.attempt(s, &uncancelled) {
 			if slices.ContainsFunc(next.ended, func(e ending) bool { return e.call.name == c.name && !e.waits }) {
 				out = append(out, next)
@@ -40,7 +40,7 @@ func (r *reader) attempt(s state, c *call) []state {
 	}
 	if s.late && s.waiter != nil && c.name == s.waiter.name {
 		s.late = false
-		out := r.attempt(s, c)
+		out := slices.Clone(r.attempt(s, c))
 		before := s
 		before.exception = nil
 		for _, next := range r.attempt(before, c) {
@@ -50,12 +50,13 @@ func (r *reader) attempt(s state, c *call) []state {
 		return out
 	}
 	waits := s.waiter != nil && c.name == s.waiter.name
-	s.fresh = slices.DeleteFunc(slices.Clone(s.fresh), func(f *call) bool { return f.name == c.name })
 	if waits {
 		s.waiter, s.woken = nil, false
-		s.exercised = append(slices.Clip(s.exercised), "reader.feed.data-wakes-reader")
+		r.m.note(&s.exercised, "reader.feed.data-wakes-reader")
+	} else {
+		s.fresh.remove(s.fresh.find(c.name))
 	}
-	a := attempt{r: r, s: s, c: c, n: -1, woken: waits}
+	a := attempt{r: r, s: s, c: c, n: -1, woken: waits, out: r.tries[:0]}
 	if c.command.N != nil {
 		a.n = *c.command.N
 	}
@@ -71,6 +72,7 @@ func (r *reader) attempt(s state, c *call) []state {
 	case trace.ReaderIterate:
 		a.iterate()
 	}
+	r.tries = a.out
 	return a.out
 }
 
@@ -85,8 +87,12 @@ type attempt struct {
 	out   []state
 }
 
-// end adds the state in which the call comes back: rest is what is buffered afterwards, broken a rule that this breaks.
-func (a *attempt) end(e ending, rest []byte, origin, broken string, exercised ...string) {
+// note records that the premise of rules occurred.
+func (a *attempt) note(rules ...string) { a.r.m.note(&a.s.exercised, rules...) }
+
+// end adds the state in which the call comes back: rest is what is buffered afterwards, origin the rule by which it is, and
+// broken a rule that this breaks.
+func (a *attempt) end(e ending, rest []byte, origin, broken string) {
 	if broken != "" && !a.r.tolerant {
 		return
 	}
@@ -97,28 +103,28 @@ func (a *attempt) end(e ending, rest []byte, origin, broken string, exercised ..
 		s.origin = origin
 	}
 	s.ended = append(slices.Clip(s.ended), e)
-	s.exercised = append(slices.Clip(s.exercised), exercised...)
 	if broken != "" {
 		s.broken = append(slices.Clip(s.broken), broken)
 	}
 	a.out = append(a.out, s)
 }
 
-func (a *attempt) returns(b, rest []byte, origin, broken string, exercised ...string) {
-	a.end(ending{returned: &b}, rest, origin, broken, exercised...)
+func (a *attempt) returns(b, rest []byte, origin, broken string) {
+	a.end(ending{bytes: true, returned: b}, rest, origin, broken)
 }
 
-func (a *attempt) raises(f failure, rest []byte, origin, broken string, exercised ...string) {
-	a.end(ending{raised: &f}, rest, origin, broken, exercised...)
+func (a *attempt) raises(f failure, rest []byte, origin, broken string) {
+	a.end(ending{raised: &f}, rest, origin, broken)
 }
 
 // refuses is a raise that leaves the reader as it was.
 func (a *attempt) refuses(kind trace.Kind, rule string) {
-	a.raises(failure{kind: kind, expected: -1, consumed: -1}, a.s.buf, "", "", rule)
+	a.note(rule)
+	a.raises(failure{kind: kind, expected: -1, consumed: -1}, a.s.buf, "", "")
 }
 
 // waits adds the state in which the call waits, or, when another call waits already, the one in which it is refused.
-func (a *attempt) waits(broken string, exercised ...string) {
+func (a *attempt) waits(broken string) {
 	if broken != "" && !a.r.tolerant {
 		return
 	}
@@ -131,7 +137,6 @@ func (a *attempt) waits(broken string, exercised ...string) {
 	if toEOF(a.c.command) {
 		s.taken = len(s.buf)
 	}
-	s.exercised = append(slices.Clip(s.exercised), exercised...)
 	if len(a.items) > 0 {
 		s.ended = append(slices.Clip(s.ended), ending{call: a.c, items: a.items, waits: true})
 	}
@@ -143,21 +148,24 @@ func (a *attempt) waits(broken string, exercised ...string) {
 
 // stored raises the stored exception, and tells whether there is one. A read to the end that waited may lose what it had
 // taken (a quirk).
-func (a *attempt) stored(exercised ...string) bool {
+func (a *attempt) stored() bool {
 	if a.s.exception == nil {
 		return false
 	}
+	a.note("reader.read.exception-is-sticky", "reader.feed.set-exception-stores")
 	if len(a.s.buf) > 0 {
-		exercised = append(exercised, "reader.read.exception-before-data")
+		a.note("reader.read.exception-before-data")
 	}
-	exercised = append(exercised, "reader.read.exception-is-sticky", "reader.feed.set-exception-stores")
+	if a.n == 0 {
+		a.note("reader.read.exception-before-zero")
+	}
 	if a.woken {
-		exercised = append(exercised, "reader.feed.set-exception-wakes-reader")
+		a.note("reader.feed.set-exception-wakes-reader")
 	}
 	f := failure{kind: trace.Scripted, message: a.s.exception, expected: -1, consumed: -1}
-	for _, s := range a.s.mayLose(a.c) {
+	for _, s := range a.r.mayLose(nil, a.s, a.c) {
 		a.s = s
-		a.raises(f, s.buf, "reader.read.exception-before-data", "", exercised...)
+		a.raises(f, s.buf, "reader.read.exception-before-data", "")
 	}
 	return true
 }
@@ -166,118 +174,120 @@ func (a *attempt) read() {
 	switch {
 	case a.n < 0:
 		a.readToEOF()
-	case a.n == 0 && a.s.exception != nil:
-		a.stored("reader.read.exception-before-zero")
+	case a.n == 0 && a.stored():
 		a.returns(nil, a.s.buf, "", "reader.read.exception-before-zero")
 	case a.n == 0:
-		a.returns(nil, a.s.buf, "reader.read.zero-consumes-nothing", "", "reader.read.zero-returns-at-once", "reader.read.zero-consumes-nothing")
+		a.note("reader.read.zero-returns-at-once", "reader.read.zero-consumes-nothing")
+		a.returns(nil, a.s.buf, "reader.read.zero-consumes-nothing", "")
 	case a.stored():
 	case len(a.s.buf) > 0:
 		n := min(a.n, len(a.s.buf))
-		exercised := []string{"reader.read.size-is-upper-bound", "reader.read.one-byte-suffices", "reader.read.returns-what-is-available"}
+		a.note("reader.read.size-is-upper-bound", "reader.read.one-byte-suffices", "reader.read.returns-what-is-available")
 		if a.s.eof {
-			exercised = append(exercised, "reader.read.data-before-eof")
+			a.note("reader.read.data-before-eof")
 		}
 		if n < len(a.s.buf) {
-			exercised = append(exercised, "reader.read.rest-stays-buffered")
+			a.note("reader.read.rest-stays-buffered")
 		}
 		if a.s.waiter != nil {
-			exercised = append(exercised, "reader.read.conflict-only-when-waiting")
+			a.note("reader.read.conflict-only-when-waiting")
 		}
-		a.returns(a.s.buf[:n], a.s.buf[n:], "reader.read.rest-stays-buffered", "", exercised...)
+		a.returns(a.s.buf[:n], a.s.buf[n:], "reader.read.rest-stays-buffered", "")
 		for k := n - 1; k > 0 && a.r.tolerant; k-- { // fewer bytes: a latitude of the older documents
 			a.returns(a.s.buf[:k], a.s.buf[k:], "reader.read.rest-stays-buffered", "reader.read.returns-what-is-available")
 		}
 	case a.s.eof:
-		exercised := []string{"reader.read.empty-at-eof"}
+		a.note("reader.read.empty-at-eof")
 		if a.woken {
-			exercised = append(exercised, "reader.read.eof-ends-pending-read-empty")
+			a.note("reader.read.eof-ends-pending-read-empty")
 		}
-		a.returns(nil, nil, "reader.read.empty-at-eof", "", exercised...)
+		a.returns(nil, nil, "reader.read.empty-at-eof", "")
 	default:
 		a.waits("")
 	}
 }
 
 func (a *attempt) readToEOF() {
-	exercised := []string{"reader.read.without-size-reads-to-eof"}
+	a.note("reader.read.without-size-reads-to-eof")
 	switch {
 	case a.c.command.N != nil && a.n == -1:
-		exercised = append(exercised, "reader.read.minus-one-is-no-size")
+		a.note("reader.read.minus-one-is-no-size")
 	case a.n < -1:
-		exercised = append(exercised, "reader.read.negative-is-no-size")
+		a.note("reader.read.negative-is-no-size")
 	}
 	switch {
 	case a.stored():
 	case a.s.eof && len(a.s.buf) == 0:
-		a.returns(nil, nil, "reader.read.empty-at-eof", "", append(exercised, "reader.read.empty-at-eof")...)
+		a.note("reader.read.empty-at-eof")
+		a.returns(nil, nil, "reader.read.empty-at-eof", "")
 	case a.s.eof:
 		if len(a.s.buf) > a.r.limit {
-			exercised = append(exercised, "reader.read.to-eof-ignores-limit")
+			a.note("reader.read.to-eof-ignores-limit")
 		}
-		a.returns(a.s.buf, nil, "reader.read.without-size-reads-to-eof", "", exercised...)
+		a.returns(a.s.buf, nil, "reader.read.without-size-reads-to-eof", "")
 	default:
-		a.waits("", exercised...)
+		a.waits("")
 	}
 }
 
 func (a *attempt) readExactly() {
-	if a.n < 0 {
+	switch {
+	case a.n < 0:
 		if a.s.exception != nil {
-			a.s.exercised = append(slices.Clip(a.s.exercised), "reader.read.arguments-before-exception")
+			a.note("reader.read.arguments-before-exception")
 		}
 		a.refuses(trace.InvalidArgument, "reader.readexactly.negative-refused")
-		return
-	}
-	switch {
-	case a.n == 0 && a.s.exception != nil:
-		a.stored("reader.read.exception-before-zero")
+	case a.n == 0 && a.stored():
 		a.returns(nil, a.s.buf, "", "reader.read.exception-before-zero")
 	case a.n == 0:
-		a.returns(nil, a.s.buf, "reader.readexactly.zero-returns-at-once", "", "reader.readexactly.zero-returns-at-once")
+		a.note("reader.readexactly.zero-returns-at-once")
+		a.returns(nil, a.s.buf, "reader.readexactly.zero-returns-at-once", "")
 	case a.stored():
 	case len(a.s.buf) >= a.n:
-		exercised := []string{"reader.readexactly.exactly-n"}
+		a.note("reader.readexactly.exactly-n")
 		if len(a.s.buf) > a.n {
-			exercised = append(exercised, "reader.readexactly.surplus-stays-buffered")
+			a.note("reader.readexactly.surplus-stays-buffered")
 		}
 		if len(a.s.buf) == a.n && a.s.eof {
-			exercised = append(exercised, "reader.readexactly.n-bytes-at-eof-succeed")
+			a.note("reader.readexactly.n-bytes-at-eof-succeed")
 		}
 		if a.n > a.r.limit {
-			exercised = append(exercised, "reader.readexactly.may-exceed-limit")
+			a.note("reader.readexactly.may-exceed-limit")
 		}
-		a.returns(a.s.buf[:a.n], a.s.buf[a.n:], "reader.readexactly.surplus-stays-buffered", "", exercised...)
+		a.returns(a.s.buf[:a.n], a.s.buf[a.n:], "reader.readexactly.surplus-stays-buffered", "")
 	case a.s.eof:
-		f := failure{kind: trace.IncompleteRead, partial: a.s.buf, expected: a.n}
-		a.raises(f, nil, "reader.readexactly.eof-is-incomplete", "", "reader.readexactly.eof-is-incomplete",
-			"reader.readexactly.partial-holds-what-was-read", "reader.errors.incomplete-has-partial")
+		a.note("reader.readexactly.eof-is-incomplete", "reader.readexactly.partial-holds-what-was-read", "reader.errors.incomplete-has-partial")
+		a.raises(failure{kind: trace.IncompleteRead, partial: a.s.buf, expected: a.n}, nil, "reader.readexactly.eof-is-incomplete", "")
 	default:
-		a.waits("", "reader.readexactly.waits-for-n")
+		a.note("reader.readexactly.waits-for-n")
+		a.waits("")
 	}
 }
 
-// separators returns what the call searches for, nil and the rule where they are refused.
-func separators(c *trace.Command) (seps [][]byte, tuple bool, refused string) {
-	switch {
-	case c.Separators != nil:
-		if len(c.Separators) == 0 {
-			return nil, true, "reader.readuntil.empty-tuple-refused"
-		}
-		for _, s := range c.Separators {
-			if len(s.Bytes) == 0 {
-				return nil, true, "reader.readuntil.empty-tuple-refused"
-			}
-			seps = append(seps, s.Bytes)
-		}
-		return seps, true, ""
-	case c.Separator != nil:
+// separators returns what the call searches for, or the rule by which it is refused.
+func (a *attempt) separators() (seps [][]byte, tuple bool, refused string) {
+	c := a.c.command
+	if c.Separators == nil && c.Separator == nil {
+		return lf, false, ""
+	}
+	if c.Separator != nil {
 		if len(c.Separator.Bytes) == 0 {
 			return nil, false, "reader.readuntil.empty-separator-refused"
 		}
-		return [][]byte{c.Separator.Bytes}, false, ""
+		return append(a.r.seps[:0], c.Separator.Bytes), false, ""
 	}
-	return [][]byte{{'\n'}}, false, ""
+	seps = a.r.seps[:0]
+	for i := range c.Separators {
+		if len(c.Separators[i].Bytes) == 0 {
+			return nil, true, "reader.readuntil.empty-tuple-refused"
+		}
+		seps = append(seps, c.Separators[i].Bytes)
+	}
+	if len(seps) == 0 {
+		return nil, true, "reader.readuntil.empty-tuple-refused"
+	}
+	a.r.seps = seps
+	return seps, true, ""
 }
 
 // A search is what looking for separators comes to.
@@ -304,10 +314,10 @@ func find(buf []byte, seps [][]byte) search {
 }
 
 func (a *attempt) readUntil() {
-	seps, tuple, refused := separators(a.c.command)
+	seps, tuple, refused := a.separators()
 	if refused != "" {
 		if a.s.exception != nil {
-			a.s.exercised = append(slices.Clip(a.s.exercised), "reader.read.arguments-before-exception")
+			a.note("reader.read.arguments-before-exception")
 		}
 		a.refuses(trace.InvalidArgument, refused)
 		return
@@ -315,73 +325,76 @@ func (a *attempt) readUntil() {
 	if a.stored() {
 		return
 	}
+	if a.c.command.Separator == nil && !tuple {
+		a.note("reader.readuntil.default-separator-is-lf")
+	}
+	if tuple {
+		a.note("reader.readuntil.tuple-accepted")
+	}
 	limit, buf := a.r.limit, a.s.buf
 	f := find(buf, seps)
-	var exercised []string
-	if a.c.command.Separator == nil && !tuple {
-		exercised = append(exercised, "reader.readuntil.default-separator-is-lf")
-	}
-	if tuple {
-		exercised = append(exercised, "reader.readuntil.tuple-accepted")
-	}
-	keeps := "reader.readuntil.overrun-keeps-data"
-	overran := append(slices.Clip(exercised), "reader.readuntil.overrun-when-chunk-exceeds-limit", keeps, "reader.errors.overrun-leaves-reader-usable",
-		"reader.errors.overrun-has-consumed", "reader.readuntil.consumed-excludes-separator")
-	if tuple {
-		overran = append(overran, "reader.readuntil.tuple-limit-counts-shortest")
-	}
+	const keeps = "reader.readuntil.overrun-keeps-data"
 	switch {
 	case f.found && f.start > limit:
 		consumed := "reader.readuntil.found-overrun-consumed"
 		if tuple {
 			consumed = "reader.readuntil.tuple-tie-shortest-consumed"
 		}
-		a.raises(failure{kind: trace.LimitOverrun, consumed: f.start}, buf, keeps, "", append(overran, consumed)...)
+		a.overrun(tuple, consumed)
+		a.raises(failure{kind: trace.LimitOverrun, consumed: f.start}, buf, keeps, "")
 		a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, consumed)
 	case f.found:
-		exercised = append(exercised, "reader.readuntil.through-first-separator", "reader.readuntil.keeps-separator", "reader.readuntil.consumes-only-result")
+		a.note("reader.readuntil.through-first-separator", "reader.readuntil.keeps-separator", "reader.readuntil.consumes-only-result")
 		if f.start == limit {
-			exercised = append(exercised, "reader.readuntil.limit-excludes-separator")
+			a.note("reader.readuntil.limit-excludes-separator")
 		}
 		if tuple {
-			exercised = append(exercised, "reader.readuntil.tuple-earliest-end-wins")
+			a.note("reader.readuntil.tuple-earliest-end-wins")
 		}
 		if a.s.eof {
-			exercised = append(exercised, "reader.readuntil.complete-separator-found-at-eof")
+			a.note("reader.readuntil.complete-separator-found-at-eof")
 		}
-		a.returns(buf[:f.end], buf[f.end:], "reader.readuntil.consumes-only-result", "", exercised...)
+		a.returns(buf[:f.end], buf[f.end:], "reader.readuntil.consumes-only-result", "")
 	case len(buf)+1-f.longest > limit:
 		rule := "reader.readuntil.not-found-overrun-consumed"
 		if tuple {
 			rule = "reader.readuntil.tuple-not-found-uses-longest"
 		}
-		if a.s.eof {
-			overran = append(overran, "reader.readuntil.limit-before-eof")
-		}
-		a.raises(failure{kind: trace.LimitOverrun, consumed: len(buf) + 1 - f.longest}, buf, keeps, "", append(overran, rule)...)
+		a.overrun(tuple, rule)
+		a.raises(failure{kind: trace.LimitOverrun, consumed: len(buf) + 1 - f.longest}, buf, keeps, "")
 		a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, rule)
 		if a.s.eof {
+			a.note("reader.readuntil.limit-before-eof")
 			a.incomplete("reader.readuntil.limit-before-eof")
 		} else if a.s.waiter == nil {
 			a.waits(rule)
 		}
 	case a.s.eof:
+		a.note("reader.readuntil.eof-is-incomplete", "reader.readuntil.incomplete-empties-buffer", "reader.readuntil.partial-holds-everything",
+			"reader.readuntil.incomplete-expects-nothing", "reader.errors.incomplete-has-partial")
 		if tuple {
-			exercised = append(exercised, "reader.readuntil.tuple-eof-is-incomplete")
+			a.note("reader.readuntil.tuple-eof-is-incomplete")
 		}
-		a.incomplete("", append(exercised, "reader.readuntil.eof-is-incomplete", "reader.readuntil.incomplete-empties-buffer",
-			"reader.readuntil.partial-holds-everything", "reader.readuntil.incomplete-expects-nothing", "reader.errors.incomplete-has-partial")...)
+		a.incomplete("")
 	default:
-		a.waits("", exercised...)
-		if doomed(buf, seps, limit) { // it is certain already that the limit will be overrun
+		a.waits("")
+		if a.r.tolerant && doomed(buf, seps, limit) { // it is certain already that the limit will be overrun
 			a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, "reader.readuntil.not-found-overrun-consumed")
 		}
 	}
 }
 
-func (a *attempt) incomplete(broken string, exercised ...string) {
-	empties := "reader.readuntil.incomplete-empties-buffer"
-	a.raises(failure{kind: trace.IncompleteRead, partial: a.s.buf, expected: -1}, nil, empties, broken, exercised...)
+// overrun notes what an overrun exercises.
+func (a *attempt) overrun(tuple bool, rule string) {
+	a.note(rule, "reader.readuntil.overrun-when-chunk-exceeds-limit", "reader.readuntil.overrun-keeps-data", "reader.errors.overrun-leaves-reader-usable",
+		"reader.errors.overrun-has-consumed", "reader.readuntil.consumed-excludes-separator")
+	if tuple {
+		a.note("reader.readuntil.tuple-limit-counts-shortest")
+	}
+}
+
+func (a *attempt) incomplete(broken string) {
+	a.raises(failure{kind: trace.IncompleteRead, partial: a.s.buf, expected: -1}, nil, "reader.readuntil.incomplete-empties-buffer", broken)
 }
 
 // doomed tells whether no separator can begin at or before the limit any more, whatever follows.
@@ -408,22 +421,23 @@ func (a *attempt) readLine() {
 		return
 	}
 	limit, buf := a.r.limit, a.s.buf
-	f := find(buf, lf)
+	end := bytes.IndexByte(buf, '\n')
 	switch {
-	case f.found && f.start > limit:
-		a.tooLong(buf[f.end:], "reader.readline.overrun-drops-found-line")
-	case f.found:
-		exercised := []string{"reader.readline.through-first-lf", "reader.readline.keeps-lf"}
-		if len(buf) > f.end {
-			exercised = append(exercised, "reader.readline.rest-stays-buffered")
+	case end > limit:
+		a.tooLong(buf[end+1:], "reader.readline.overrun-drops-found-line")
+	case end >= 0:
+		line, rest := buf[:end+1], buf[end+1:]
+		a.note("reader.readline.through-first-lf", "reader.readline.keeps-lf")
+		if len(rest) > 0 {
+			a.note("reader.readline.rest-stays-buffered")
 		}
-		if bytes.IndexByte(buf[:f.end], '\r') >= 0 {
-			exercised = append(exercised, "reader.readline.only-lf-terminates")
+		if bytes.IndexByte(line, '\r') >= 0 {
+			a.note("reader.readline.only-lf-terminates")
 		}
-		if f.start == limit {
-			exercised = append(exercised, "reader.readline.limit-boundary")
+		if end == limit {
+			a.note("reader.readline.limit-boundary")
 		}
-		a.returns(buf[:f.end], buf[f.end:], "reader.readline.rest-stays-buffered", "", exercised...)
+		a.returns(line, rest, "reader.readline.rest-stays-buffered", "")
 	case len(buf) > limit && a.s.eof:
 		a.tooLong(nil, "reader.readline.overrun-of-tail-at-eof")
 		a.returns(buf, nil, "", "reader.readline.overrun-of-tail-at-eof")
@@ -433,58 +447,59 @@ func (a *attempt) readLine() {
 			a.waits("reader.readline.limit-boundary")
 		}
 	case a.s.eof && len(buf) == 0:
-		a.returns(nil, nil, "reader.readline.empty-at-eof", "", "reader.readline.empty-at-eof")
+		a.note("reader.readline.empty-at-eof")
+		a.returns(nil, nil, "reader.readline.empty-at-eof", "")
 	case a.s.eof:
-		a.returns(buf, nil, "reader.readline.eof-yields-remainder", "", "reader.readline.eof-yields-remainder")
+		a.note("reader.readline.eof-yields-remainder")
+		a.returns(buf, nil, "reader.readline.eof-yields-remainder", "")
 	default:
-		a.waits("", "reader.readline.waits-for-lf")
+		a.note("reader.readline.waits-for-lf")
+		a.waits("")
 	}
 }
 
 // tooLong adds what may come of a line that is too long: the rule says what is left of the buffer.
 func (a *attempt) tooLong(rest []byte, rule string) {
 	const kind = "reader.readline.overrun-is-invalid-argument"
-	f := failure{kind: trace.InvalidArgument, expected: -1, consumed: -1}
-	exercised := []string{rule, kind, "reader.readline.limit-boundary"}
+	a.note(rule, kind, "reader.readline.limit-boundary")
 	if a.c.command.Op == trace.ReaderIterate {
-		exercised = append(exercised, "reader.iterate.overrun-propagates")
+		a.note("reader.iterate.overrun-propagates")
 	}
-	a.raises(f, rest, rule, "", exercised...)
+	a.raises(failure{kind: trace.InvalidArgument, expected: -1, consumed: -1}, rest, rule, "")
 	a.raises(failure{kind: trace.LimitOverrun, expected: -1, consumed: -1}, a.s.buf, "reader.readuntil.overrun-keeps-data", kind)
 }
 
 // iterate reads lines until one is empty, which ends it, or fails, or waits.
 func (a *attempt) iterate() {
-	const rule = "reader.iterate.yields-lines-until-eof"
-	done := a.c.handed
+	a.note("reader.iterate.is-iterable", "reader.iterate.yields-lines-until-eof")
+	handed := a.c.handed
 	for {
-		line := attempt{r: a.r, s: a.s, c: a.c, woken: a.woken}
+		line := attempt{r: a.r, s: a.s, c: a.c, n: -1, woken: a.woken}
 		line.s.ended = nil
 		line.readLine()
 		first := line.out[0]
 		if len(first.ended) == 0 { // it waits
-			a.c = a.c.with(done)
-			a.waits("", "reader.iterate.is-iterable", rule)
+			a.c = a.c.with(handed)
+			a.waits("")
 			return
 		}
 		e := first.ended[0]
-		if e.returned == nil {
+		if !e.bytes {
 			for _, s := range line.out {
 				if len(s.ended) == 1 && s.ended[0].raised != nil {
-					a.raises(*s.ended[0].raised, s.buf, s.origin, only(s.broken), append(s.exercised[len(a.s.exercised):], rule)...)
+					a.s.exercised = s.exercised
+					a.raises(*s.ended[0].raised, s.buf, s.origin, only(s.broken))
 				}
 			}
 			return
 		}
 		a.s.buf, a.s.exercised = first.buf, first.exercised
-		if len(*e.returned) == 0 {
-			a.end(ending{none: true}, first.buf, first.origin, "", "reader.iterate.is-iterable", rule)
-			return
+		if len(e.returned) > 0 {
+			a.items = append(a.items, e.returned)
+			handed++
 		}
-		a.items = append(a.items, *e.returned)
-		done++
-		if a.n >= 0 && done >= a.n {
-			a.end(ending{none: true}, first.buf, first.origin, "", "reader.iterate.is-iterable", rule)
+		if len(e.returned) == 0 || a.n >= 0 && handed >= a.n {
+			a.end(ending{none: true}, first.buf, first.origin, "")
 			return
 		}
 	}
@@ -584,7 +599,7 @@ func (r *reader) started(name string) *call {
 		if s.waiter != nil && s.waiter.name == name {
 			return s.waiter
 		}
-		for _, c := range s.fresh {
+		for _, c := range s.fresh.all() {
 			if c.name == name {
 				return c
 			}
@@ -619,7 +634,7 @@ func (r *reader) blame(c *trace.Command, want state, e ending, saw sight) string
 	case saw.raised != nil && saw.raised.Kind == trace.ConcurrentRead:
 		return "reader.read.conflict-only-when-waiting"
 	}
-	if e.returned != nil && saw.returned != nil && saw.returned.Bytes != nil && !bytes.HasPrefix(got, *saw.returned.Bytes) {
+	if e.bytes && saw.returned != nil && saw.returned.Bytes != nil && !bytes.HasPrefix(got, *saw.returned.Bytes) {
 		return r.states[0].origin // not what was buffered: the fault lies with whatever left the buffer like that
 	}
 	switch op {
@@ -632,7 +647,7 @@ func (r *reader) blame(c *trace.Command, want state, e ending, saw sight) string
 	case trace.ReaderIterate:
 		return "reader.iterate.yields-lines-until-eof"
 	}
-	return blameReadUntil(e, saw)
+	return r.blameReadUntil(e, saw)
 }
 
 func (r *reader) blameRead(e ending, saw sight) string {
@@ -648,7 +663,7 @@ func (r *reader) blameRead(e ending, saw sight) string {
 		return "reader.read.zero-returns-at-once"
 	case saw.returned != nil && saw.returned.Bytes != nil && len(*saw.returned.Bytes) > *n:
 		return "reader.read.size-is-upper-bound"
-	case e.returned != nil && len(*e.returned) == 0:
+	case e.bytes && len(e.returned) == 0:
 		return "reader.read.empty-at-eof"
 	case r.states[0].eof:
 		return "reader.read.data-before-eof"
@@ -664,11 +679,11 @@ func blameReadLine(e ending, saw sight) string {
 		return "reader.readline.eof-yields-remainder"
 	case saw.raised != nil:
 		return "reader.readline.limit-boundary"
-	case len(*e.returned) == 0:
+	case len(e.returned) == 0:
 		return "reader.readline.empty-at-eof"
-	case !bytes.HasSuffix(*e.returned, lf[0]):
+	case !bytes.HasSuffix(e.returned, lf[0]):
 		return "reader.readline.eof-yields-remainder"
-	case saw.returned != nil && saw.returned.Bytes != nil && bytes.Equal(append(slices.Clone(*saw.returned.Bytes), '\n'), *e.returned):
+	case saw.returned != nil && saw.returned.Bytes != nil && bytes.Equal(append(slices.Clone(*saw.returned.Bytes), '\n'), e.returned):
 		return "reader.readline.keeps-lf"
 	case saw.returned != nil && saw.returned.Bytes != nil && bytes.HasSuffix(*saw.returned.Bytes, []byte("\r")):
 		return "reader.readline.only-lf-terminates"
@@ -684,7 +699,7 @@ func blameReadExactly(e ending, saw sight) string {
 		return "reader.readexactly.partial-holds-what-was-read"
 	case e.raised != nil:
 		return "reader.readexactly.eof-is-incomplete"
-	case len(*e.returned) == 0:
+	case len(e.returned) == 0:
 		return "reader.readexactly.zero-returns-at-once"
 	case saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
 		return "reader.readexactly.n-bytes-at-eof-succeed"
@@ -694,8 +709,8 @@ func blameReadExactly(e ending, saw sight) string {
 	return "reader.readexactly.exactly-n"
 }
 
-func blameReadUntil(e ending, saw sight) string {
-	_, tuple, refused := separators(e.call.command)
+func (r *reader) blameReadUntil(e ending, saw sight) string {
+	_, tuple, refused := (&attempt{r: r, c: e.call}).separators()
 	pick := func(single, several string) string {
 		if tuple {
 			return several
@@ -718,7 +733,7 @@ func blameReadUntil(e ending, saw sight) string {
 		return pick("reader.readuntil.limit-excludes-separator", "reader.readuntil.tuple-limit-counts-shortest")
 	case saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
 		return "reader.readuntil.complete-separator-found-at-eof"
-	case saw.returned != nil && saw.returned.Bytes != nil && len(*saw.returned.Bytes) < len(*e.returned):
+	case saw.returned != nil && saw.returned.Bytes != nil && len(*saw.returned.Bytes) < len(e.returned):
 		return pick("reader.readuntil.keeps-separator", "reader.readuntil.tuple-earliest-end-wins")
 	}
 	return pick("reader.readuntil.through-first-separator", "reader.readuntil.tuple-earliest-end-wins")

@@ -205,6 +205,15 @@ const (
 // Forms lists every form of data.
 var Forms = []Form{AsBytes, ByteArray, View, Wide, Mutated, AsText, AsNone, AsInt, AsList}
 
+// IsData reports whether the form is one in which data can be passed; the others are there to be refused.
+func (f Form) IsData() bool {
+	switch f {
+	case "", AsBytes, ByteArray, View, Wide, Mutated:
+		return true
+	}
+	return false
+}
+
 // Data are bytes together with the form in which they are passed. In JSON they are the bytes alone when the form is
 // bytes, else {"form": …, "bytes": …}.
 type Data struct {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Style says how a command comes back.
@@ -145,41 +144,70 @@ var Commands = []CommandSpec{
 	},
 }
 
-var specs = sync.OnceValue(func() map[Op]*CommandSpec {
-	m := make(map[Op]*CommandSpec, len(Commands))
+// argument numbers the arguments, so that sets of them are bits.
+var argument = []struct {
+	name  string
+	given func(*Command) bool
+}{
+	{"limit", func(c *Command) bool { return c.Limit != nil }},
+	{"can_pause", func(c *Command) bool { return c.CanPause != nil }},
+	{"transport", func(c *Command) bool { return c.Transport != "" }},
+	{"data", func(c *Command) bool { return c.Data != nil }},
+	{"exception", func(c *Command) bool { return c.Exception != nil }},
+	{"n", func(c *Command) bool { return c.N != nil }},
+	{"separator", func(c *Command) bool { return c.Separator != nil }},
+	{"separators", func(c *Command) bool { return c.Separators != nil }},
+	{"names", func(c *Command) bool { return c.Names != nil }},
+	{"until", func(c *Command) bool { return c.Until != nil }},
+	{"ms", func(c *Command) bool { return c.Ms != 0 }},
+}
+
+// A row is a command's definition, prepared for checking commands quickly.
+type row struct {
+	spec              *CommandSpec
+	allowed, required uint32       // sets of arguments
+	needs             []Capability // what a command without special arguments needs
+}
+
+var rows = func() map[Op]*row {
+	m := make(map[Op]*row, len(Commands))
 	for i := range Commands {
-		m[Commands[i].Op] = &Commands[i]
+		r := &row{spec: &Commands[i]}
+		for _, a := range r.spec.Args {
+			bit := uint32(1) << slices.IndexFunc(argument, func(b struct {
+				name  string
+				given func(*Command) bool
+			}) bool {
+				return b.name == a.Name
+			})
+			r.allowed |= bit
+			if a.Required {
+				r.required |= bit
+			}
+		}
+		if r.spec.Needs != "" {
+			r.needs = []Capability{r.spec.Needs}
+		}
+		m[r.spec.Op] = r
 	}
 	return m
-})
+}()
 
 // Spec returns the row of an operation, nil where there is no such operation.
-func Spec(op Op) *CommandSpec { return specs()[op] }
-
-// arguments lists the arguments that a command gives; it is the only place that ties a name to a field of Command.
-func (c *Command) arguments() []string {
-	var given []string
-	for _, a := range []struct {
-		name string
-		is   bool
-	}{
-		{"limit", c.Limit != nil}, {"can_pause", c.CanPause != nil}, {"transport", c.Transport != ""}, {"data", c.Data != nil},
-		{"exception", c.Exception != nil}, {"n", c.N != nil}, {"separator", c.Separator != nil}, {"separators", c.Separators != nil},
-		{"names", c.Names != nil}, {"until", c.Until != nil}, {"ms", c.Ms != 0},
-	} {
-		if a.is {
-			given = append(given, a.name)
-		}
+func Spec(op Op) *CommandSpec {
+	if r := rows[op]; r != nil {
+		return r.spec
 	}
-	return given
+	return nil
 }
 
 // Validate reports what is wrong with a command by the table, nil if nothing is.
 func (c *Command) Validate() error {
-	s := Spec(c.Op)
-	if s == nil {
+	r := rows[c.Op]
+	if r == nil {
 		return fmt.Errorf("there is no command %q", c.Op)
 	}
+	s := r.spec
 	if (s.On != "") != (c.On != "") {
 		if s.On == "" {
 			return fmt.Errorf("%s is about no object, but on is %q", c.Op, c.On)
@@ -193,62 +221,68 @@ func (c *Command) Validate() error {
 		}
 		return fmt.Errorf("%s makes nothing, but as is %q", c.Op, c.As)
 	}
-	given := c.arguments()
-	for _, name := range given {
-		if !slices.ContainsFunc(s.Args, func(a Arg) bool { return a.Name == name }) {
-			return fmt.Errorf("%s has no argument %s", c.Op, name)
+	for i := range argument {
+		bit, given := uint32(1)<<i, argument[i].given(c)
+		if given && r.allowed&bit == 0 {
+			return fmt.Errorf("%s has no argument %s", c.Op, argument[i].name)
 		}
-	}
-	for _, a := range s.Args {
-		if a.Required && !slices.Contains(given, a.Name) {
-			return fmt.Errorf("%s needs %s", c.Op, a.Name)
+		if !given && r.required&bit != 0 {
+			return fmt.Errorf("%s needs %s", c.Op, argument[i].name)
 		}
 	}
 	if c.Separator != nil && c.Separators != nil {
 		return fmt.Errorf("%s takes separator or separators, not both", c.Op)
 	}
-	for _, d := range c.data() {
+	return c.eachData(func(d *Data) error {
 		if d.Form != "" && !slices.Contains(Forms, d.Form) {
 			return fmt.Errorf("%s: there is no form of data %q", c.Op, d.Form)
 		}
 		if d.Form == Wide && len(d.Bytes)%4 != 0 {
 			return fmt.Errorf("%s: a wide view has items of 4 bytes, %d bytes are not a multiple of that", c.Op, len(d.Bytes))
 		}
+		return nil
+	})
+}
+
+// eachData calls f for all data among the arguments until it fails.
+func (c *Command) eachData(f func(*Data) error) error {
+	for _, d := range [...]*Data{c.Data, c.Separator} {
+		if d != nil {
+			if err := f(d); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range c.Separators {
+		if err := f(&c.Separators[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// data lists all data among the arguments.
-func (c *Command) data() []Data {
-	out := slices.Clone(c.Separators)
-	for _, d := range []*Data{c.Data, c.Separator} {
-		if d != nil {
-			out = append(out, *d)
-		}
-	}
-	return out
-}
-
-// Needs lists the capabilities that the command asks of an implementation, those of its arguments included.
+// Needs lists the capabilities that the command asks of an implementation, those of its arguments included. The list is not
+// to be changed.
 func (c *Command) Needs() []Capability {
-	var needs []Capability
-	if s := Spec(c.Op); s != nil && s.Needs != "" {
-		needs = append(needs, s.Needs)
+	r := rows[c.Op]
+	if r == nil {
+		return nil
 	}
+	needs := r.needs
 	if c.Separators != nil {
-		needs = append(needs, CapTupleSeparators)
+		needs = append(slices.Clip(needs), CapTupleSeparators)
 	}
-	for _, d := range c.data() {
+	c.eachData(func(d *Data) error {
 		switch d.Form {
 		case "", AsBytes:
 		case ByteArray, View, Wide, Mutated:
-			needs = append(needs, CapTypedBuffers)
+			needs = append(slices.Clip(needs), CapTypedBuffers)
 		default:
-			needs = append(needs, CapPythonSurface)
+			needs = append(slices.Clip(needs), CapPythonSurface)
 		}
-	}
-	slices.Sort(needs)
-	return slices.Compact(needs)
+		return nil
+	})
+	return needs
 }
 
 // String shows the command as a call: r.readuntil("\n", as: c1).

@@ -141,7 +141,10 @@ func fault(format string, args ...any) trace.Reply {
 	return trace.Reply{Fault: fmt.Sprintf(format, args...)}
 }
 
-func none() trace.Reply { v := trace.None; return trace.Reply{Returned: &v} }
+// returnedNone is shared by all replies: nobody changes a reply's value.
+var returnedNone = trace.None
+
+func none() trace.Reply { return trace.Reply{Returned: &returnedNone} }
 
 // answer is the reply of a call that does not wait.
 func (w *world) answer(err error) trace.Reply {
@@ -155,10 +158,8 @@ func (w *world) do(c *trace.Command) trace.Reply {
 	if err := c.Validate(); err != nil {
 		return fault("%v", err)
 	}
-	for _, need := range c.Needs() {
-		if need == trace.CapTypedBuffers || need == trace.CapPythonSurface {
-			return trace.Reply{Unsupported: "a Go implementation takes bytes as a slice only"}
-		}
+	if c.Data != nil && c.Data.Form != "" && c.Data.Form != trace.AsBytes || c.Separator != nil && c.Separator.Form != "" && c.Separator.Form != trace.AsBytes {
+		return trace.Reply{Unsupported: "a Go implementation takes bytes as a slice only"}
 	}
 	reply := w.invoke(c)
 	if reply.Pending != "" {
