@@ -188,22 +188,44 @@ func latin1(b []byte) string {
 // Form says as what kind of object data are passed, in a language that has a choice.
 type Form string
 
-// The forms of data. A plain string in JSON has form bytes. The forms after [Mutated] are no data at all: they exist to
-// see an argument of a wrong type refused, and need the capability [PythonSurface].
+// The forms of data; [Forms] says what each means. A plain string in JSON has form bytes.
 const (
-	AsBytes   Form = "bytes"     // an immutable byte string
-	ByteArray Form = "bytearray" // a mutable buffer
-	View      Form = "view"      // a view of an immutable byte string
-	Wide      Form = "wide"      // a view whose items are several bytes wide; the length is a multiple of 4
-	Mutated   Form = "mutated"   // a mutable buffer, overwritten after the call and before the implementation runs again
-	AsText    Form = "text"      // a string of characters
-	AsNone    Form = "none"      // no object
-	AsInt     Form = "int"       // a number
-	AsList    Form = "list"      // a list of byte strings
+	AsBytes   Form = "bytes"
+	ByteArray Form = "bytearray"
+	View      Form = "view"
+	Wide      Form = "wide"
+	Mutated   Form = "mutated"
+	AsText    Form = "text"
+	AsNone    Form = "none"
+	AsInt     Form = "int"
+	AsList    Form = "list"
 )
 
-// Forms lists every form of data.
-var Forms = []Form{AsBytes, ByteArray, View, Wide, Mutated, AsText, AsNone, AsInt, AsList}
+// Forms lists every form of data with one line of explanation. Those after [Mutated] are no data at all: they exist to see
+// an argument of a wrong type refused, and need the capability [CapPythonSurface].
+var Forms = []struct {
+	Name Form
+	Doc  string
+}{
+	{AsBytes, "an immutable byte string"},
+	{ByteArray, "a mutable buffer"},
+	{View, "a view of an immutable byte string"},
+	{Wide, "a view whose items are several bytes wide; the length is a multiple of 4"},
+	{Mutated, "a mutable buffer, overwritten after the call and before the implementation runs again"},
+	{AsText, "not data: a string of characters"},
+	{AsNone, "not data: no object"},
+	{AsInt, "not data: a number"},
+	{AsList, "not data: a list of byte strings"},
+}
+
+func (f Form) known() bool {
+	for _, known := range Forms {
+		if f == known.Name {
+			return true
+		}
+	}
+	return f == ""
+}
 
 // IsData reports whether the form is one in which data can be passed; the others are there to be refused.
 func (f Form) IsData() bool {

@@ -116,23 +116,35 @@ func (v Value) String() string {
 // Kind says what sort of failure an error is, whatever the language calls it.
 type Kind string
 
-// The kinds of error.
+// The kinds of error; [Kinds] says what each means.
 const (
-	IncompleteRead  Kind = "incomplete-read"  // end of stream before what was asked for; has partial, and expected where known
-	LimitOverrun    Kind = "limit-overrun"    // the limit was reached while looking for a separator; has consumed
-	InvalidArgument Kind = "invalid-argument" // the value of an argument is refused (ValueError)
-	InvalidType     Kind = "invalid-type"     // the type of an argument is refused (TypeError)
-	InvalidState    Kind = "invalid-state"    // the object is not in a state for this call (a failed assertion, for instance)
-	ConcurrentRead  Kind = "concurrent-read"  // another call already waits for data of this reader
-	Cancelled       Kind = "cancelled"        // the call was cancelled
-	Scripted        Kind = "scripted"         // an exception that the driver made; its message is the text given
-	NotSupported    Kind = "not-supported"    // not implemented by this object
-	OtherError      Kind = "other"            // none of these
+	IncompleteRead  Kind = "incomplete-read"
+	LimitOverrun    Kind = "limit-overrun"
+	InvalidArgument Kind = "invalid-argument"
+	InvalidType     Kind = "invalid-type"
+	InvalidState    Kind = "invalid-state"
+	ConcurrentRead  Kind = "concurrent-read"
+	Cancelled       Kind = "cancelled"
+	Scripted        Kind = "scripted"
+	NotSupported    Kind = "not-supported"
+	OtherError      Kind = "other"
 )
 
-// Kinds lists every kind of error.
-var Kinds = []Kind{
-	IncompleteRead, LimitOverrun, InvalidArgument, InvalidType, InvalidState, ConcurrentRead, Cancelled, Scripted, NotSupported, OtherError,
+// Kinds lists every kind of error with one line of explanation.
+var Kinds = []struct {
+	Name Kind
+	Doc  string
+}{
+	{IncompleteRead, "the stream ended before what was asked for; has `partial`, and `expected` where a number was asked for"},
+	{LimitOverrun, "the limit was reached while looking for a separator; has `consumed`"},
+	{InvalidArgument, "the value of an argument is refused (Python: ValueError)"},
+	{InvalidType, "the type of an argument is refused (Python: TypeError)"},
+	{InvalidState, "the object is not in a state for this call (Python: a failed assertion)"},
+	{ConcurrentRead, "another call already waits for data of this reader"},
+	{Cancelled, "the call was cancelled"},
+	{Scripted, "an exception that the driver made; its message is the text given"},
+	{NotSupported, "not implemented by this object"},
+	{OtherError, "none of these"},
 }
 
 // An Error is a failure of the implementation: its kind, what the kind brings along, and the native type and message.
@@ -174,17 +186,17 @@ func (e Error) String() string {
 // EventName names a kind of event.
 type EventName string
 
-// The events.
+// The events; [Events] says what each means.
 const (
-	Finished      EventName = "finished"       // a call that was pending came back; has returned or raised
-	Item          EventName = "item"           // an iteration handed out an item; has value
-	PauseReading  EventName = "pause_reading"  // a mock transport was asked to pause
-	ResumeReading EventName = "resume_reading" // a mock transport was asked to resume
-	Unhandled     EventName = "unhandled"      // the event loop's exception handler was called; has text
-	Unraisable    EventName = "unraisable"     // an error that could not be raised was reported; has text
-	Warned        EventName = "warning"        // a warning was given; has text
-	Logged        EventName = "log"            // the implementation logged; has text
-	Unsettled     EventName = "unsettled"      // the implementation did not come to rest: it spins
+	Finished      EventName = "finished"
+	Item          EventName = "item"
+	PauseReading  EventName = "pause_reading"
+	ResumeReading EventName = "resume_reading"
+	Unhandled     EventName = "unhandled"
+	Unraisable    EventName = "unraisable"
+	Warned        EventName = "warning"
+	Logged        EventName = "log"
+	Unsettled     EventName = "unsettled"
 )
 
 // Events lists every event with one line of explanation.
@@ -194,7 +206,7 @@ var Events = []struct {
 }{
 	{Finished, "a call that was pending came back; has `returned` or `raised`"},
 	{Item, "an iteration handed out an item; has `value`"},
-	{PauseReading, "a mock transport was asked to pause reading"},
+	{PauseReading, "a mock transport was asked to pause reading, whether it can or not"},
 	{ResumeReading, "a mock transport was asked to resume reading"},
 	{Unhandled, "the event loop's exception handler was called; has `text`"},
 	{Unraisable, "an error was reported that could not be raised; has `text`"},

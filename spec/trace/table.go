@@ -234,7 +234,7 @@ func (c *Command) Validate() error {
 		return fmt.Errorf("%s takes separator or separators, not both", c.Op)
 	}
 	return c.eachData(func(d *Data) error {
-		if d.Form != "" && !slices.Contains(Forms, d.Form) {
+		if !d.Form.known() {
 			return fmt.Errorf("%s: there is no form of data %q", c.Op, d.Form)
 		}
 		if d.Form == Wide && len(d.Bytes)%4 != 0 {

@@ -1,0 +1,50 @@
+# What there is to do. `make run` and `make test` need Go, and python3 for the Python testee; nothing else.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
+BENCHSTAT   = golang.org/x/perf/cmd/benchstat@latest
+BIN         = bin/streamspec
+PYTHON     ?= python3
+
+.PHONY: run test race bench bench-python lint generate exhaustive mutants pythons build clean
+
+build:
+	go build -o $(BIN) ./conformance/cmd/streamspec
+
+run: build ## judge the embedded reference, then the machine's python3
+	$(BIN) run --strict
+	$(BIN) run --adapter python --python $(PYTHON) --strict
+
+test: ## all tests, under the race detector
+	go test -race -timeout 20m ./...
+
+lint: ## format, vet, staticcheck, dependency guards, generated files
+	@test -z "$$(gofmt -l .)" || { echo "gofmt: run gofmt -w on:"; gofmt -l .; exit 1; }
+	go vet ./...
+	GOOS=windows go vet ./reference/... ./spec/... ./conformance/adapter/...
+	GOOS=darwin go vet ./reference/... ./spec/... ./conformance/adapter/...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+	sh scripts/guard.sh
+	go run ./conformance/internal/generate -check
+
+generate: ## rule index, coverage table, command reference, schemas
+	go run ./conformance/internal/generate
+
+mutants: build ## build every faulty reference, and see its rule's checks catch it
+	$(BIN) mutants
+
+exhaustive: build ## every enumeration at full depth; takes minutes in process, an hour over stdio
+	$(BIN) run --strict --depth deep --label-filter 'area: reader.readuntil || area: reader.readline'
+
+pythons: build ## every CPython that pyenv has, and python3
+	sh scripts/pythons.sh $(BIN)
+
+bench: ## side by side with bufio and others, in one run; read the ratios
+	go test -run '^$$' -bench . -count 6 ./reference/... ./conformance/... | tee bench.out
+	go run $(BENCHSTAT) bench.out
+
+bench-python: ## the Python adapter against the same scenarios without it
+	$(PYTHON) conformance/adapter/python/bench.py
+
+clean:
+	rm -rf bin bench.out streamspec-transcripts
