@@ -24,7 +24,8 @@ type Adapter interface {
 
 // A Session is a set of named objects of one implementation. It is used by one goroutine at a time.
 type Session interface {
-	// Do carries out commands in order and returns one reply for each. A failure of the implementation is a reply; an
+	// Do carries out commands in order and returns one reply for each. The commands are valid by their table
+	// ([trace.Command.Validate]); whoever takes them from elsewhere sees to that. A failure of the implementation is a reply; an
 	// error means that the session is over: a *[Failure] says why, and the replies returned beside it are those that
 	// had come.
 	Do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error)

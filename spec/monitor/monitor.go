@@ -7,6 +7,7 @@ package monitor
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"github.com/streamspec/streamspec/spec/trace"
@@ -26,6 +27,8 @@ type Monitor struct {
 	options    Options
 	step       int // the command being carried out, counted from 1
 	readers    map[string]*reader
+	order      []*reader // the readers, as they were made
+	spare      []*reader // readers of former scenarios, whose room can be used again
 	transports map[string]*transport
 	calls      map[string]*reader // the reader that a pending call is about
 	index      map[string]int     // a number for each rule that was exercised
@@ -70,6 +73,8 @@ func New(o Options) *Monitor {
 }
 
 func (m *Monitor) reset() {
+	m.spare = append(m.spare, m.order...)
+	m.order = m.order[:0]
 	clear(m.readers)
 	clear(m.transports)
 	clear(m.calls)
@@ -102,7 +107,7 @@ func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 		return
 	}
 	subject := m.subject(c)
-	for _, r := range m.readers {
+	for _, r := range m.order {
 		r.after(c, reply, r == subject)
 	}
 }
@@ -200,7 +205,9 @@ func (m *Monitor) made(c *trace.Command, reply *trace.Reply) {
 		m.broken("reader.feed.opener-sets-limit", describe(c, reply)+"; permitted: returned none")
 		return
 	}
-	m.readers[c.As] = newReader(m, c.As, limit)
+	r := m.newReader(c.As, limit)
+	m.readers[c.As] = r
+	m.order = append(m.order, r)
 }
 
 // abandon stops judging the object of a command that the adapter could not carry out.
@@ -216,6 +223,7 @@ func (m *Monitor) forget(names []string) {
 		return
 	}
 	for _, name := range names {
+		m.order = slices.DeleteFunc(m.order, func(r *reader) bool { return r == m.readers[name] })
 		delete(m.readers, name)
 		delete(m.transports, name)
 		if r := m.calls[name]; r != nil {

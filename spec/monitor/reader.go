@@ -113,8 +113,16 @@ type refusal struct {
 	kind trace.Kind
 }
 
-func newReader(m *Monitor, name string, limit int) *reader {
-	return &reader{m: m, name: name, limit: limit, states: []state{{origin: "reader.feed.data-is-appended"}}}
+func (m *Monitor) newReader(name string, limit int) *reader {
+	r := &reader{}
+	if n := len(m.spare); n > 0 {
+		old := m.spare[n-1]
+		m.spare = m.spare[:n-1]
+		*r = reader{states: old.states[:0], spare: old.spare[:0], reach: old.reach[:0], tries: old.tries[:0], seps: old.seps[:0], seen: old.seen[:0], events: old.events[:0]}
+	}
+	r.m, r.name, r.limit = m, name, limit
+	r.states = append(r.states, state{origin: "reader.feed.data-is-appended"})
+	return r
 }
 
 // startedBy returns the call that a command starts. All states share it.

@@ -26,8 +26,7 @@ func (s *session) live(impl *Implementation) {
 		}
 	}()
 	bubble(func() {
-		w := &world{impl: impl}
-		w.forget(nil)
+		w := &world{impl: impl, readers: map[string]Reader{}, transports: map[string]*mock{}, calls: map[string]*call{}}
 		for b := range s.work {
 			b.done <- w.carryOut(b.commands)
 		}
@@ -155,9 +154,6 @@ func (w *world) answer(err error) trace.Reply {
 }
 
 func (w *world) do(c *trace.Command) trace.Reply {
-	if err := c.Validate(); err != nil {
-		return fault("%v", err)
-	}
 	if c.Data != nil && c.Data.Form != "" && c.Data.Form != trace.AsBytes || c.Separator != nil && c.Separator.Form != "" && c.Separator.Form != trace.AsBytes {
 		return trace.Reply{Unsupported: "a Go implementation takes bytes as a slice only"}
 	}
@@ -360,7 +356,9 @@ func (w *world) forget(names []string) {
 			w.drop(call)
 		}
 		synctest.Wait()
-		w.readers, w.transports, w.calls = map[string]Reader{}, map[string]*mock{}, map[string]*call{}
+		clear(w.readers)
+		clear(w.transports)
+		clear(w.calls)
 		return
 	}
 	for _, name := range names {

@@ -7,16 +7,17 @@
 
 One file, standard library only, CPython 3.6 and later, PyPy; of asyncio it uses nothing but public API.
 
-How it works. A session is a set of objects that the driver named, and an event loop of its own. The loop runs only while a
-command is carried out, and stops as soon as nothing more is scheduled. So when a reply says that a call is pending, that
+How it works. A session is a set of objects that the driver named, and an event loop of its own. The loop runs only
+while a command is carried out, and until nothing more is scheduled. So when a reply says that a call is pending, that
 is a fact and not a guess: nothing will happen to the call until another command comes.
 
 Every command has three phases: decode and look up, invoke, encode. Only what comes out of the second is laid at the
-implementation's door (`raised`). A failure in the first or the third is ours or the driver's, and the reply is a `fault`.
+implementation's door (`raised`). A failure in the first or the third is ours or the driver's, and the reply is a
+`fault`.
 
-To see a command at work: python3 -m pdb adapter.py --replay FILE, with a breakpoint in Session.carry_out. The sections are, in
-this order: data and values, errors, the loop, the session, the commands, what goes on outside of calls, the wire protocol,
-replay, self-check.
+To see a command at work: python3 -m pdb adapter.py --replay FILE, with a breakpoint in Session.carry_out. The sections
+are, in this order: data and values, errors, the loop, the session, the commands, what goes on outside of calls, the
+wire protocol, replay, self-check.
 """
 
 import array
@@ -51,8 +52,8 @@ class ScriptedError(Exception):
 
 # ---------------------------------------------------------------- data and values
 #
-# On the wire a byte string is text in which each code point from U+0000 to U+00FF is one byte, which is what Python calls
-# Latin-1.
+# On the wire a byte string is text in which each code point from U+0000 to U+00FF is one byte, which is what Python
+# calls Latin-1.
 
 MAX_EXPANDED = 1 << 28  # bytes; a repeat form that stands for more is refused
 
@@ -111,6 +112,14 @@ def overwrite(buffer):
     buffer[:] = bytes([byte ^ 0xFF for byte in buffer])
 
 
+VALUES = (
+    ((bytes, bytearray, memoryview), "bytes", lambda value: bytes(value).decode("latin-1")),
+    (str, "text", str),
+    (int, "int", int),
+    ((list, tuple), "list", lambda value: [encode_value(item) for item in value]),
+)
+
+
 def encode_value(value):
     """Return the wire form of a result. A type that is not the usual one for such a value is named."""
     if type(value) is bytes:
@@ -121,14 +130,8 @@ def encode_value(value):
         return {"bool": value}
     if isinstance(value, BaseException):
         return {"error": encode_error(value)}
-    for kind, native, encode in (
-        ("bytes", bytes, lambda v: bytes(v).decode("latin-1")),
-        ("bytes", (bytearray, memoryview), lambda v: bytes(v).decode("latin-1")),
-        ("text", str, str),
-        ("int", int, int),
-        ("list", (list, tuple), lambda v: [encode_value(item) for item in v]),
-    ):
-        if isinstance(value, native):
+    for classes, kind, encode in VALUES:
+        if isinstance(value, classes):
             encoded = {kind: encode(value)}
             if type(value) not in (str, int, list):
                 encoded["type"] = native_name(type(value))
@@ -151,14 +154,17 @@ KINDS = (  # the first class that fits decides
     (AssertionError, "invalid-state"),
     (NotImplementedError, "not-supported"),  # a RuntimeError too, so it stands before that
 )
+READ_KINDS = KINDS + (  # of what the methods that read raise
+    (RecursionError, "other"),
+    (RuntimeError, "concurrent-read"),
+)
 FAILURES = (Exception, asyncio.CancelledError)  # what an implementation may raise and live
-READ_KINDS = KINDS + ((RuntimeError, "concurrent-read"),)  # of the methods that read
 
 
 @functools.lru_cache(maxsize=None)
-def classify(cls, kinds):
+def classify(cls, reading):
     """Return the kind of an exception class, and its native name."""
-    for known, kind in kinds:
+    for known, kind in READ_KINDS if reading else KINDS:
         if issubclass(cls, known):
             return kind, native_name(cls)
     return "other", native_name(cls)
@@ -173,9 +179,9 @@ def native_name(cls):
     return cls.__module__ + "." + cls.__name__
 
 
-def encode_error(exc, kinds=KINDS):
+def encode_error(exc, reading=False):
     """Return the wire form of an exception, and let go of everything that the exception holds on to."""
-    kind, native = classify(type(exc), kinds)
+    kind, native = classify(type(exc), reading)
     error = {"kind": kind, "native": native}
     message = str(exc)
     if message:
@@ -192,14 +198,15 @@ def encode_error(exc, kinds=KINDS):
 
 # ---------------------------------------------------------------- the loop
 #
-# An event loop has no public way to ask whether it is idle. But whatever a callback, a future or a task wants done later goes
-# through call_soon, which is public and can be overridden; so the loop takes note. A turn in which nothing was scheduled
-# has left nothing behind.
+# An event loop has no public way to ask whether it is idle. But whatever a callback, a future or a task wants done
+# later goes through call_soon, which is public and can be overridden; so the loop takes note. A turn in which nothing
+# was scheduled has left nothing behind.
 
 MAX_TURNS = 10000  # an implementation that goes on for longer spins
 
-# How many idle turns it takes to be sure. Callbacks run first in, first out, so objects in memory are at rest after one. What a
-# socket delivers is queued by the selector without call_soon, and takes one turn more (at_rest does not speak for it, then).
+# How many idle turns it takes to be sure. Callbacks run first in, first out, so objects in memory are at rest after
+# one. What a socket delivers is queued by the selector without call_soon, and takes one turn more; a session with
+# sockets must also settle when at_rest is true.
 MEMORY_IDLE_TURNS = 1
 IO_IDLE_TURNS = 2
 
@@ -233,12 +240,12 @@ def settling(base):
                 return base_call_soon_threadsafe(self, callback, *args)
 
         def drive(self, steps):
-            """Run a generator inside the loop; return what it returns. Each of its yields lets the loop go once round."""
+            """Run a generator inside the loop; return what it returns. After a yield it goes on when all is at rest."""
             self.steps, self.result, self.error = steps, None, None
             if self.at_rest:
-                base_call_soon(self, self.step)
+                base_call_soon(self, self.resume)
             else:  # what has been left scheduled must not run before the generator has begun
-                self.step()
+                self.resume()
             if self.steps is not None:
                 self.run_forever()
             result, error, self.result, self.error = self.result, self.error, None, None
@@ -246,31 +253,34 @@ def settling(base):
                 raise error
             return result
 
-        def step(self):
+        def resume(self):
             try:
                 next(self.steps)
             except StopIteration as end:
                 self.result = end.value
-            except Exception as exc:
+            except BaseException as exc:  # drive raises it, or the loop would report it and run on without us
                 self.error = exc
             else:
-                # Behind all that was scheduled up to now, and not taken note of.
-                base_call_soon(self, self.step)
+                self.at_rest = True
+                self.turns = self.idle = 0
+                base_call_soon(self, self.end_turn)
                 return
             self.steps = None
             if self.is_running():
                 self.stop()
 
-        def settle(self):
-            """Be a part of such a generator: go round until nothing more happens."""
-            idle = 0
-            for turn in range(MAX_TURNS):
+        def end_turn(self):
+            # Runs behind all that was scheduled before this turn, and is itself not taken note of.
+            self.turns += 1
+            self.idle = self.idle + 1 if self.at_rest else 0
+            if self.idle == self.idle_turns:
+                self.resume()
+            elif self.turns < MAX_TURNS:
                 self.at_rest = True
-                yield
-                idle = idle + 1 if self.at_rest else 0
-                if idle == self.idle_turns:
-                    return
-            self.spins()
+                base_call_soon(self, self.end_turn)
+            else:
+                self.spins()
+                self.resume()
 
     return SettlingLoop
 
@@ -328,11 +338,12 @@ class Session:
         """Drop everything; return the events of that."""
         self.loop.drive(self.clean_up())
         self.loop.close()
-        asyncio.set_event_loop(None)
         Outside.session = None
+        asyncio.set_event_loop(None)
         return self.events
 
-    # These two run inside the loop, so that the implementation is called the way a user's callback would.
+    # These two run inside the loop, so the implementation is called as by a user's callback. Each yield lets it
+    # run until nothing more happens.
 
     def carry_out(self, commands):
         loop, replies = self.loop, []
@@ -340,11 +351,11 @@ class Session:
             try:
                 reply = COMMANDS[command["op"]](self, command)
                 if not loop.at_rest and not command.get("no_settle"):
-                    yield from loop.settle()
+                    yield
                     if self.waiting:
                         self.look()
-                if type(reply) is not dict:  # a function, which gives the reply after settling
-                    reply = reply()
+                if type(reply) is not dict:  # but a call that was started, or a function to ask after settling
+                    reply = reply() if callable(reply) else self.progress(command["as"], reply)
             except Exception as exc:
                 reply = self.explain(command, exc)
             if self.events or self.faults:
@@ -354,9 +365,9 @@ class Session:
 
     def clean_up(self):
         self.forget()
-        yield from self.loop.settle()
+        yield
         gc.collect()
-        yield from self.loop.settle()
+        yield
 
     def complete(self, reply):
         """Return a reply with all that happened since the last one."""
@@ -371,7 +382,7 @@ class Session:
         op = command.get("op")
         if not isinstance(op, str) or op not in COMMANDS:
             return {"fault": "there is no command %.80r" % (op,)}
-        if isinstance(exc, KeyError) and exc.args[0] not in command:
+        if isinstance(exc, KeyError) and exc.args and exc.args[0] not in command:
             exc = Fault("there is no argument %s" % exc)
         if isinstance(exc, AttributeError):
             exc = self.lack(command) or exc
@@ -380,7 +391,7 @@ class Session:
         return {"fault": describe_fault(op, exc)}
 
     def lack(self, command):
-        """Return the error that an object of the implementation lacks the method that the command is named after, if so."""
+        """Return the error that an object lacks the method that the command is named after, None if it has it."""
         name, method = command.get("on"), command["op"].partition(".")[2]
         for family in (self.readers,):
             if name in family and not hasattr(family[name], method):
@@ -443,17 +454,17 @@ class Session:
         return reply
 
     def start(self, command, method, *arguments):
-        """Start something that may wait; how far it came is known after settling."""
+        """Start something that may wait; progress tells after settling how far it came."""
         name = self.claim(command)
         try:
             awaitable = method(*arguments)
         except FAILURES as exc:
             self.calls[name] = None
-            return {"raised": encode_error(exc, READ_KINDS)}
+            return {"raised": encode_error(exc, reading=True)}
         if self.buffers:
             self.overwrite_buffers()
         task = self.calls[name] = self.loop.create_task(awaitable)
-        return lambda: self.progress(name, task)
+        return task
 
     def progress(self, name, task):
         """Return the reply to the command that started a call."""
@@ -480,8 +491,8 @@ class Session:
     def watch(self):
         """Let calls tell of their end themselves.
 
-        While a single one is pending, it is enough to look after settling, which saves the loop a turn. Of several, the events
-        must stand in the order in which the calls finish.
+        While a single one is pending, it is enough to look after settling, which saves the loop a turn. Of several, the
+        events must stand in the order in which the calls finish.
         """
         for task in self.waiting:
             task.remove_done_callback(self.finished)
@@ -516,7 +527,7 @@ def outcome(task):
     if isinstance(exc, Fault):
         raise exc
     if exc is not None:
-        return {"raised": encode_error(exc, READ_KINDS)}
+        return {"raised": encode_error(exc, reading=True)}
     result = task.result()
     if type(result) is bytes:
         return {"returned": {"bytes": result.decode("latin-1")}}
@@ -548,9 +559,9 @@ def with_error(text, exc):
 
 # ---------------------------------------------------------------- the commands
 #
-# One function each. It decodes and looks up, then hands over to the session's make, call or start. What it stumbles over until
-# then is made a fault, or unsupported, by Session.explain. To add a family: give the session a Family for its objects and
-# write a section here.
+# One function each. It decodes and looks up, then hands over to the session's make, call or start. What it stumbles
+# over until then is made a fault, or unsupported, by Session.explain. To add a family: give the session a Family for
+# its objects and write a section here.
 
 COMMANDS = {}
 
@@ -688,9 +699,9 @@ class MockTransport(asyncio.Transport):
         self.session, self.name, self.can_pause = session, name, can_pause
 
     def pause_reading(self):
+        self.emit("pause_reading")
         if not self.can_pause:
             raise NotImplementedError
-        self.emit("pause_reading")
 
     def resume_reading(self):
         self.emit("resume_reading")
@@ -727,8 +738,8 @@ def settle(session, command):
 def run(session, command):
     task = session.calls[command["until"]["done"]]
     number(command["ms"])
-    # Settling is exact: what objects in memory have not done by then they never will, so there is no sense in waiting for
-    # the deadline.
+    # Settling is exact: what objects in memory have not done by then they never will, so there is no sense in waiting
+    # for the deadline.
     return lambda: TRUE if task is None or task.done() else FALSE
 
 
@@ -928,7 +939,7 @@ def serve(server, requests, replies):
 
 
 def take_standard_streams():
-    """Keep standard input and output to ourselves: what others read is nothing, what they print goes to standard error."""
+    """Keep standard input and output to ourselves: others read nothing, and print to standard error."""
     requests = os.fdopen(os.dup(0), "rb", 1 << 16)
     replies = os.fdopen(os.dup(1), "wb", 1 << 16)
     null = os.open(os.devnull, os.O_RDWR)
@@ -947,11 +958,12 @@ def replay(path):
     try:
         with open(path, encoding="utf-8") as file:
             transcript = json.load(file)
-        steps, schema = transcript["steps"] or [], transcript["schema"]
-        steps = [(step["command"], step.get("reply")) for step in steps]
-        if schema != TRANSCRIPT_SCHEMA:
-            raise ValueError("it has schema %r, this adapter reads schema %d" % (schema, TRANSCRIPT_SCHEMA))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        if transcript["schema"] != TRANSCRIPT_SCHEMA:
+            raise Fault("schema %r is not %d, which this adapter reads" % (transcript["schema"], TRANSCRIPT_SCHEMA))
+        steps = [(dict(step["command"]), step.get("reply")) for step in transcript["steps"]]
+        for _, recorded in steps:
+            comparable(recorded, True)  # can be decoded
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, Fault) as exc:
         print("%s is not a transcript: %s: %s" % (path, type(exc).__name__, exc), file=sys.stderr)
         return 2
     loop_class = stock_loop_class()
@@ -1010,8 +1022,8 @@ def shown(value, most=400):
 
 # ---------------------------------------------------------------- self-check
 #
-# The checks ask a Server, line by line, as the driver would. In the first half the reader class is a stand-in that keeps what
-# reaches it and behaves as told; in the second half it is asyncio's own.
+# The checks ask a Server, line by line, as the driver would. In the first half the reader class is a stand-in that
+# keeps what reaches it and behaves as told; in the second half it is asyncio's own.
 
 
 class StandIn:
@@ -1123,7 +1135,7 @@ DATA = (
     ("a bytearray", {"form": "bytearray", "bytes": EVERY_BYTE}, bytearray(range(256))),
     ("a view", {"form": "view", "bytes": "ab"}, memoryview(b"ab")),
     ("a wide view", {"form": "wide", "bytes": "abcdefgh"}, memoryview(b"abcdefgh").cast("I")),
-    ("a long wide view", {"form": "wide", "bytes": {"repeat": "abcd", "times": 999}}, memoryview(b"abcd" * 999).cast("I")),
+    ("a repeated view", {"form": "view", "bytes": {"repeat": "ab", "times": 999}}, memoryview(b"ab" * 999)),
     ("an empty wide view", {"form": "wide", "bytes": ""}, memoryview(array.array("I"))),
     ("a mutated buffer", {"form": "mutated", "bytes": "ab"}, bytearray(b"ab")),
     ("text", {"form": "text", "bytes": "ab\xe9"}, "ab\xe9"),
@@ -1132,7 +1144,16 @@ DATA = (
     ("a list", {"form": "list", "bytes": "ab"}, [b"ab"]),
 )
 
-BAD_DATA = ("\u0100", {"form": "wide", "bytes": "abc"}, {"form": "no such form", "bytes": ""}, {"repeat": "a", "times": -1}, 5, None)
+BAD_DATA = (
+    "\u0100",
+    {"form": "wide", "bytes": "abc"},
+    {"form": "no such form", "bytes": ""},
+    {"form": "view"},
+    {"repeat": "a", "times": -1},
+    {"repeat": "a", "times": 1 << 40},
+    5,
+    None,
+)
 
 RESULTS = (
     (None, {}),
@@ -1256,6 +1277,17 @@ def check_settling(talk):
     same(reply, {"pending": "c2", "events": [{"ev": "unsettled"}]})
 
 
+def check_forgotten(talk):
+    async def stubborn():
+        try:
+            await asyncio.get_event_loop().create_future()
+        except asyncio.CancelledError:
+            raise ValueError("no")
+
+    same(talk.behave(stubborn, "reader.read", **{"as": "c1"}), {"pending": "c1"})
+    same(talk.run({"op": "forget"}), NONE)
+
+
 def check_outside(talk):
     def elsewhere():
         loop = asyncio.get_event_loop()
@@ -1355,10 +1387,12 @@ def check_forget(talk):
         {"op": "reader.at_eof", "on": "kept"},
         {"op": "reader.make", "as": "r"},
         {"op": "reader.read", "on": "r", "as": "c1"},
+        {"op": "reader.read", "on": "kept", "as": "c2"},
         {"op": "forget"},
         {"op": "reader.make", "as": "kept"},
     )
-    same(replies, [NONE, NONE, {"pending": "c1"}, NONE, FALSE, NONE, {"pending": "c1"}, NONE, NONE])
+    pending = {"pending": "c1"}
+    same(replies, [NONE, NONE, pending, NONE, FALSE, NONE, pending, {"pending": "c2"}, NONE, NONE])
 
 
 def check_pausing(talk):
@@ -1377,7 +1411,7 @@ def check_pausing(talk):
     same(replies[3], NONE)
     same(replies[4]["events"], [{"ev": "pause_reading", "on": "t"}])
     same(replies[5], {"returned": {"bytes": "ab"}, "events": [{"ev": "resume_reading", "on": "t"}]})
-    same(replies[9], NONE)
+    same(replies[9], dict(NONE, events=[{"ev": "pause_reading", "on": "rigid"}]))
 
 
 def check_iteration(talk):
@@ -1388,7 +1422,8 @@ def check_iteration(talk):
         {"op": "reader.iterate", "on": "r", "as": "c2"},
         {"op": "reader.feed_eof", "on": "r"},
     )
-    items = [{"ev": "item", "on": on, "value": {"bytes": value}} for on, value in (("c1", "a\n"), ("c2", "b\n"), ("c2", "c"))]
+    seen = (("c1", "a\n"), ("c2", "b\n"), ("c2", "c"))
+    items = [{"ev": "item", "on": on, "value": {"bytes": value}} for on, value in seen]
     same(replies[2:], [
         dict(NONE, events=items[:1]),
         {"pending": "c2", "events": items[1:2]},
@@ -1419,6 +1454,7 @@ CHECKS = (
     (Library, "errors are told by their class, and let go of", check_errors),
     (Library, "failures are laid at the right door", check_whose_failure),
     (Library, "settling follows a chain of callbacks to its end, and notices one without an end", check_settling),
+    (Library, "nothing is told of a forgotten call, however it ends", check_forgotten),
     (Library, "what goes on outside of calls is an event", check_outside),
     (asyncio, "a read, an overrun, an incomplete read", check_a_read),
     (asyncio, "a pending read is woken", check_a_pending_read),
@@ -1459,6 +1495,8 @@ def main(arguments):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
         requests, replies = take_standard_streams()
         Outside.install()
+        if hasattr(gc, "freeze"):  # 3.7 and later
+            gc.freeze()  # what is here by now stays; to go through it after every session would take milliseconds
         with requests, replies:
             serve(Server(), requests, replies)
         return 0

@@ -3,8 +3,9 @@
 
     bench.py [ROUNDS]           with the Python that runs it
 
-Three runs a round, in turning order: straight, straight once more (the twin, whose ratio is the noise of the machine), and
-the child. Straight uses the adapter's counting loop and its settling, so the ratio is the price of JSON, pipes and dispatch.
+Three runs a round, in turning order: straight, straight once more (the twin, whose ratio is the noise of the machine),
+and the child. Straight uses the adapter's loop and its settling, so the ratio is the price of names, dispatch, JSON and
+pipes.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True  # beside the sources
 import adapter
 
 ADAPTER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "adapter.py")
@@ -31,8 +33,8 @@ def scenario(rng):
     return steps + [("eof", None), ("read", None)]
 
 
-# Straight in Python. What is seen of a scenario is, for each call that came back, the step after which it had, which call, and
-# how it came out.
+# Straight in Python. What is seen of a scenario is, for each call that came back, the step after which it had, which
+# call, and how it came out.
 
 
 def straight(batches):
@@ -65,7 +67,7 @@ def run_straight(loop, steps):
         else:
             waiting[i] = loop.create_task(reader.read())
         if not loop.at_rest:
-            yield from loop.settle()
+            yield
         for call in list(waiting):
             if waiting[call].done():
                 seen.append((i, call, outcome(waiting.pop(call))))
@@ -103,9 +105,11 @@ def commands(steps):
 
 class Child:
     def __init__(self, batches):
-        self.process = subprocess.Popen([sys.executable, ADAPTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 20)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([sys.executable, ADAPTER], stdin=pipe, stdout=pipe, bufsize=1 << 20)
         self.messages = [
-            request("session.run", session=1, commands=[c for steps in batch for c in commands(steps)]) for batch in batches
+            request("session.run", session=1, commands=[c for steps in batch for c in commands(steps)])
+            for batch in batches
         ]
 
     def run(self):
@@ -131,7 +135,11 @@ def request(method, **params):
 def seen_of(batches, responses):
     """Return what straight returns, taken from the child's responses."""
     replies = iter([reply for line in responses for reply in json.loads(line.decode())["result"]["replies"]])
-    return [[seen for i in range(-1, len(steps) + 1) for seen in seen_in(i, next(replies))] for batch in batches for steps in batch]
+    return [
+        [seen for i in range(-1, len(steps) + 1) for seen in seen_in(i, next(replies))]
+        for batch in batches
+        for steps in batch
+    ]
 
 
 def seen_in(i, reply):
@@ -178,13 +186,16 @@ def main(rounds):
             figures[which].append(timed(*runs[which]))
     child.close()
     base, twin, adapted = [statistics.median(f) for f in figures]
-    noise = [t / b for b, t in zip(figures[0], figures[1])]
-    ratios = [a / b for b, a in zip(figures[0], figures[2])]
     print("%s %s, %d scenarios of %.1f commands, %d rounds, medians" % (
         platform.python_implementation(), platform.python_version(), BATCHES * BATCH, count / BATCHES / BATCH, rounds))
-    print("straight  %6.0f scenarios/s" % base)
-    print("twin      %6.0f scenarios/s, ratio %.2f (%.2f to %.2f)" % (twin, statistics.median(noise), min(noise), max(noise)))
-    print("adapter   %6.0f scenarios/s, ratio %.2f (%.2f to %.2f)" % (adapted, statistics.median(ratios), min(ratios), max(ratios)))
+    print("straight %6.0f scenarios/s" % base)
+    print("twin     %6.0f scenarios/s, %s" % (twin, ratio(figures[1], figures[0])))
+    print("adapter  %6.0f scenarios/s, %s" % (adapted, ratio(figures[2], figures[0])))
+
+
+def ratio(figures, base):
+    ratios = [figure / b for figure, b in zip(figures, base)]
+    return "ratio %.2f (%.2f to %.2f)" % (statistics.median(ratios), min(ratios), max(ratios))
 
 
 if __name__ == "__main__":

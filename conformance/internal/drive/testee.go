@@ -141,6 +141,9 @@ func (t *Testee) NeedsExactSettling() {
 func (t *Testee) do(c trace.Command) trace.Reply {
 	t.Needs(c.Needs()...)
 	c.NoSettle = c.NoSettle || t.c.noSettle
+	if err := c.Validate(); err != nil {
+		panic(err) // the suite's own fault
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.Options.Deadline)
 	defer cancel()
 	if t.c.session == nil {
