@@ -139,6 +139,18 @@ func readerFeed(t *Testee) {
 			Entry("65535 bytes fit", 65535, true), Entry("65536 bytes fit", 65536, true), Entry("65537 bytes do not", 65537, false),
 		)
 
+		DescribeTable("has the limit that it was made with", Rule("reader.feed.opener-sets-limit"),
+			func(limit int) {
+				r := t.NewReaderLimit(limit)
+				fits := strings.Repeat("a", limit) + ";"
+				r.FeedData(fits)
+				t.Expect(r.ReadUntil(";")).To(Return(fits))
+				r.FeedData("a" + fits)
+				t.Expect(r.ReadUntil(";")).To(FailWith(LimitOverrun))
+			},
+			Entry("of one byte", 1), Entry("of four", 4), Entry("above the default", 100000),
+		)
+
 		It("does not take a stored exception for the end", Rule("reader.feed.at-eof-ignores-exception"), func() {
 			r.SetException("boom")
 			t.Expect(r.AtEOF()).To(ReturnBool(false))
@@ -315,7 +327,7 @@ func readerFeed(t *Testee) {
 		})
 		It("takes any amount of data without a transport", Rule("reader.feed.no-transport-no-pause"), func() {
 			r := t.NewReaderLimit(4)
-			r.FeedData(strings.Repeat("a", 100))
+			t.Expect(r.FeedData(strings.Repeat("a", 100))).To(ReturnNone())
 			t.Expect(r.ReadExactly(100)).To(Return(strings.Repeat("a", 100)))
 			t.Expect(r.ReadExactly(1)).To(BePending())
 		})
