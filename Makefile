@@ -1,6 +1,6 @@
 # What there is to do. `make run` and `make test` need Go, and python3 for the Python testee; nothing else.
 
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.7.0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   = golang.org/x/perf/cmd/benchstat@latest
 BIN         = bin/streamspec
 PYTHON     ?= python3
@@ -34,10 +34,10 @@ mutants: build ## build every faulty reference, and see its rule's checks catch 
 	$(BIN) mutants
 
 exhaustive: build ## every enumeration at full depth; takes minutes in process, an hour over stdio
-	$(BIN) run --strict --depth deep --label-filter 'area: reader.readuntil || area: reader.readline'
+	$(BIN) run --strict --depth deep --label-filter 'reader.readuntil || reader.readline'
 
-pythons: build ## every CPython that pyenv has, and python3
-	sh scripts/pythons.sh $(BIN)
+pythons: build ## every Python that is here: python3, and what pyenv has
+	sh scripts/pythons.sh $(BIN) --jobs 2
 
 bench: ## side by side with bufio and others, in one run; read the ratios
 	go test -run '^$$' -bench . -count 6 ./reference/... ./conformance/... | tee bench.out

@@ -5,9 +5,9 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +40,7 @@ type (
 type Options struct {
 	Target      string        // documented version to judge by: "3.13", "3.8-draft"; empty: what the adapter says
 	Rules       []string      // only the cases of these rules
-	LabelFilter string        // only the cases whose labels match, in Ginkgo's language: "area: reader.read && level: MUST"
+	LabelFilter string        // only the cases whose labels match, in Ginkgo's language: "reader.read && !(MAY || QUIRK)"
 	Depth       Depth         // of enumerations: quick, default or deep; empty: default
 	Seed        uint64        // of samples
 	Strict      bool          // SHOULD and DEFACTO rules gate as well
@@ -51,6 +51,7 @@ type Options struct {
 	// OnStart, OnCase: the run tells what it is about to judge, and every case as it ends. May be nil; called one at a time.
 	OnStart func(Description, report.Suite)
 	OnCase  func(Case, *trace.Transcript)
+	OnTree  func(cases int) // how many cases will run, of all shards together; before the first; only [Run] calls it
 }
 
 // A Description is what an adapter says of itself.
@@ -73,6 +74,8 @@ type subject struct {
 	report Report
 	known  *spec.Catalogue
 	begun  time.Time
+
+	interrupted bool // Ginkgo was: what it skips from now on was not filtered out
 }
 
 // prepare checks the options and asks the adapter what it is.
@@ -103,7 +106,7 @@ func prepare(a adapter.Adapter, o Options) (*subject, error) {
 		return nil, &UsageError{fmt.Sprintf("there is no profile %q: known is core", o.Profile)}
 	}
 	if _, err := types.ParseLabelFilter(o.filter()); err != nil {
-		return nil, &UsageError{fmt.Sprintf("the label filter %q cannot be read: %v", o.LabelFilter, err)}
+		return nil, &UsageError{fmt.Sprintf("the label filter %q cannot be read: %s", o.LabelFilter, plain(err))}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -120,13 +123,9 @@ func prepare(a adapter.Adapter, o Options) (*subject, error) {
 		return nil, &UsageError{fmt.Sprintf("there is no target version %q: %v", target, err)}
 	}
 	s := &subject{known: catalogue, begun: time.Now()}
-	s.report = Report{
-		Schema: report.Schema, Implementation: d,
-		Suite: report.Suite{
-			Version: Version, Target: version.String(), Depth: string(o.Depth), Filter: o.filter(), Profile: o.Profile, Seed: o.Seed, Strict: o.Strict,
-		},
-		Platform: map[string]string{"os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version()},
-	}
+	s.report = report.New(report.Suite{
+		Version: Version, Target: version.String(), Depth: string(o.Depth), Filter: o.filter(), Profile: o.Profile, Seed: o.Seed, Strict: o.Strict,
+	}, d)
 	s.testee = drive.New(a, d, catalogue, drive.Options{
 		Target: version, Depth: o.Depth, Seed: o.Seed, Strict: o.Strict, Deadline: o.Deadline,
 		Include: func(id string) bool { return o.Shards == 0 || shard(id, o.Shards) == o.Shard },
@@ -134,7 +133,6 @@ func prepare(a adapter.Adapter, o Options) (*subject, error) {
 			s.report.Cases = append(s.report.Cases, c)
 			if o.OnCase != nil {
 				o.OnCase(c, t)
-				s.report.Cases[len(s.report.Cases)-1].Transcript = c.Transcript
 			}
 		},
 	})
@@ -144,11 +142,21 @@ func prepare(a adapter.Adapter, o Options) (*subject, error) {
 	return s, nil
 }
 
+// plain is what an error of Ginkgo's says, in one line: the last of its text, without the colours.
+func plain(err error) string {
+	var e types.GinkgoError
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	text := strings.TrimSpace(formatter.New(formatter.ColorModeNone).F("%s", e.Message))
+	return strings.TrimSuffix(strings.TrimSpace(text[strings.LastIndexByte(text, '\n')+1:]), ".")
+}
+
 // filter is the label filter that the options come to.
 func (o Options) filter() string {
 	var parts []string
 	if len(o.Rules) > 0 {
-		parts = append(parts, "rule: containsAny {"+strings.Join(o.Rules, ", ")+"}")
+		parts = append(parts, "("+strings.Join(o.Rules, " || ")+")")
 	}
 	if o.LabelFilter != "" {
 		parts = append(parts, "("+o.LabelFilter+")")
@@ -181,6 +189,9 @@ func (s *subject) register(name string) {
 			id := caseID(r)
 			if !s.testee.Options.Include(id) {
 				return
+			}
+			if s.interrupted = s.interrupted || r.State.Is(types.SpecStateInterrupted|types.SpecStateAborted); s.interrupted {
+				return // the case has not come to its end, or not begun
 			}
 			if r.State == types.SpecStateSkipped && r.RunTime == 0 && r.NumAttempts == 0 {
 				s.testee.Options.OnCase(Case{ID: id, Rules: drive.Rules(r.Labels()), Verdict: report.Filtered}, nil)
@@ -231,6 +242,9 @@ func Run(t TestingT, a adapter.Adapter, o Options) (*Report, error) {
 	ginkgo.ReportAfterSuite("streamspec", func(r types.Report) {
 		complete = !slices.ContainsFunc(r.SpecialSuiteFailureReasons, func(why string) bool { return strings.Contains(why, "Interrupted") || strings.Contains(why, "Timeout") })
 	})
+	if o.OnTree != nil {
+		ginkgo.ReportBeforeSuite(func(r types.Report) { o.OnTree(r.PreRunStats.SpecsThatWillRun) })
+	}
 	formatter.ColorableStdOut, formatter.ColorableStdErr = io.Discard, io.Discard
 	suite, reporter := ginkgo.GinkgoConfiguration()
 	suite.LabelFilter = o.filter()

@@ -65,6 +65,7 @@ func readerExhaustive(t *Testee) {
 				"reader.readline.limit-boundary", "reader.readline.overrun-is-invalid-argument", "reader.readline.overrun-drops-found-line",
 				"reader.readline.overrun-clears-buffer", "reader.readline.overrun-of-tail-at-eof", "reader.iterate.yields-lines-until-eof",
 			), func() {
+				t.Needs(trace.CapReader, trace.CapReaderTransport)
 				b := depths[t.Options.Depth]
 				t.Enumerate(scenarios(t, lineCalls, "a\r\n", limit, limit, b.lines, b))
 			})
@@ -82,6 +83,7 @@ func readerExhaustive(t *Testee) {
 					"reader.readuntil.tuple-tie-shortest-consumed")
 			}
 			It("separator "+set.name, rules, func() {
+				t.Needs(trace.CapReader, trace.CapReaderTransport)
 				if set.tuple {
 					t.Needs(trace.CapTupleSeparators)
 				}

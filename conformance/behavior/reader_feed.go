@@ -10,11 +10,6 @@ import (
 	"github.com/streamspec/streamspec/spec/trace"
 )
 
-var (
-	paused  = []trace.EventName{trace.PauseReading}
-	resumed = []trace.EventName{trace.ResumeReading}
-)
-
 // readerFeed is what goes into a reader: data, the end of the stream, exceptions, and the transport it throttles.
 func readerFeed(t *Testee) {
 	Describe("reader.feed", func() {
@@ -121,9 +116,9 @@ func readerFeed(t *Testee) {
 			r := t.NewReaderLimit(4)
 			flow := t.NewTransport()
 			t.Expect(r.SetTransport(flow)).To(ReturnNone())
-			t.Expect(flow.Calls()).To(BeEmpty())
+			t.Expect(flow).To(HaveBeenLeftAlone())
 			r.FeedData("abcdefghi")
-			t.Expect(flow.Calls()).To(Equal(paused))
+			t.Expect(flow).To(HaveBeenPaused())
 		})
 
 		DescribeTable("has a limit of 65536 bytes by default", Rule("reader.feed.default-limit"),
@@ -213,8 +208,8 @@ func readerFeed(t *Testee) {
 			first, second := r.Flow(), t.NewTransport()
 			t.Expect(r.SetTransport(second)).To(FailWith(InvalidState))
 			r.FeedData("abcdefghi")
-			t.Expect(first.Calls()).To(Equal(paused))
-			t.Expect(second.Calls()).To(BeEmpty())
+			t.Expect(first).To(HaveBeenPaused())
+			t.Expect(second).To(HaveBeenLeftAlone())
 		})
 
 		DescribeTable("pauses the transport above twice the limit", Rule("reader.feed.pauses-above-twice-limit"),
@@ -223,9 +218,9 @@ func readerFeed(t *Testee) {
 				flow := r.Flow()
 				r.FeedData(strings.Repeat("a", n))
 				if pauses {
-					t.Expect(flow.Calls()).To(Equal(paused))
+					t.Expect(flow).To(HaveBeenPaused())
 				} else {
-					t.Expect(flow.Calls()).To(BeEmpty())
+					t.Expect(flow).To(HaveBeenLeftAlone())
 				}
 			},
 			Entry("limit 4, one less than twice as many", 4, 7, false), Entry("limit 4, twice as many", 4, 8, false), Entry("limit 4, one more", 4, 9, true),
@@ -235,20 +230,20 @@ func readerFeed(t *Testee) {
 			r := t.NewReaderLimit(4)
 			flow := r.Flow()
 			r.FeedData(strings.Split("abcdefgh", "")...)
-			t.Expect(flow.Calls()).To(BeEmpty())
+			t.Expect(flow).To(HaveBeenLeftAlone())
 			r.FeedData("i")
-			t.Expect(flow.Calls()).To(Equal(paused))
+			t.Expect(flow).To(HaveBeenPaused())
 			r.FeedData("j", "klmnopqrst")
-			t.Expect(flow.Calls()).To(BeEmpty())
+			t.Expect(flow).To(HaveBeenLeftAlone())
 		})
 		It("pauses the transport again after it has resumed it", Rule("reader.feed.pauses-above-twice-limit"), func() {
 			r := t.NewReaderLimit(4)
 			flow := r.Flow()
 			r.FeedData("abcdefghi")
 			t.Expect(r.ReadExactly(9)).To(Return("abcdefghi"))
-			t.Expect(flow.Calls()).To(Equal([]trace.EventName{trace.PauseReading, trace.ResumeReading}))
+			t.Expect(flow).To(HaveBeenPausedAndResumed())
 			r.FeedData("abcdefghi")
-			t.Expect(flow.Calls()).To(Equal(paused))
+			t.Expect(flow).To(HaveBeenPaused())
 		})
 
 		resumes := []struct {
@@ -267,50 +262,48 @@ func readerFeed(t *Testee) {
 				r := t.NewReaderLimit(4)
 				flow := r.Flow()
 				r.FeedData(c.fed)
-				t.Expect(flow.Calls()).To(Equal(paused))
+				t.Expect(flow).To(HaveBeenPaused())
 				t.Expect(c.call(r).Returned()).NotTo(BeNil(), "%s did not return", c.name)
-				t.Expect(flow.Calls()).To(BeEmpty(), "5 bytes are left, and the limit is 4")
+				t.Expect(flow).To(HaveBeenLeftAlone(), "5 bytes are left, and the limit is 4")
 				t.Expect(r.Read(1)).To(Return("e"))
-				t.Expect(flow.Calls()).To(Equal(resumed))
+				t.Expect(flow).To(HaveBeenResumed())
 			})
 			It("resumes the transport when "+c.name+" leaves as many bytes as the limit", Rule("reader.feed.resumes-at-limit"), func() {
 				r := t.NewReaderLimit(5)
 				flow := r.Flow()
 				r.FeedData(c.fed + "xy")
-				t.Expect(flow.Calls()).To(Equal(paused))
+				t.Expect(flow).To(HaveBeenPaused())
 				t.Expect(r.Read(2)).To(Return(c.fed[:2]))
-				t.Expect(flow.Calls()).To(BeEmpty(), "9 bytes are left, and the limit is 5")
+				t.Expect(flow).To(HaveBeenLeftAlone(), "9 bytes are left, and the limit is 5")
 				if c.name == "read" || c.name == "readexactly" {
 					t.Expect(c.call(r).Returned()).NotTo(BeNil(), "%s did not return", c.name)
 				} else {
 					t.Expect(c.call(r).Returned()).NotTo(BeNil(), "%s did not return", c.name)
 					t.Expect(r.Read(2)).To(Return("ef"))
 				}
-				t.Expect(flow.Calls()).To(Equal(resumed))
+				t.Expect(flow).To(HaveBeenResumed())
 			})
 		}
 		It("resumes the transport after a read to the end", Rule("reader.feed.resumes-at-limit"), func() {
 			r := t.NewReaderLimit(4)
 			flow := r.Flow()
 			r.FeedData("abcdefghi")
-			t.Expect(flow.Calls()).To(Equal(paused))
+			t.Expect(flow).To(HaveBeenPaused())
 			all := r.ReadAll()
 			t.Expect(all).To(BePending())
-			t.Expect(flow.Calls()).To(Equal(resumed))
+			t.Expect(flow).To(HaveBeenResumed())
 		})
 		It("resumes the transport before it waits, so that the data can come", Rule("reader.feed.waiting-read-resumes"), func() {
 			r := t.NewReaderLimit(4)
 			flow := r.Flow()
 			r.FeedData("abcdefghi")
-			t.Expect(flow.Calls()).To(Equal(paused))
+			t.Expect(flow).To(HaveBeenPaused())
 			call := r.ReadExactly(20)
 			t.Expect(call).To(BePending())
-			t.Expect(flow.Calls()).To(Equal(resumed))
+			t.Expect(flow).To(HaveBeenResumed())
 			r.FeedData("jklmnopqrs")
 			t.Expect(call).To(BePending())
-			if calls := flow.Calls(); len(calls) > 0 { // it may pause for a moment, and must have resumed
-				t.Expect(calls).To(Equal([]trace.EventName{trace.PauseReading, trace.ResumeReading}))
-			}
+			t.Expect(flow).To(HaveBeenPausedForAMomentAtMost())
 			r.FeedData("t")
 			t.Expect(call).To(Return("abcdefghijklmnopqrst"))
 		})
@@ -319,11 +312,11 @@ func readerFeed(t *Testee) {
 			flow := t.NewTransportThatCannotPause()
 			r.SetTransport(flow)
 			t.Expect(r.FeedData("abcdefghi")).To(ReturnNone())
-			t.Expect(flow.Calls()).To(Equal(paused))
+			t.Expect(flow).To(HaveBeenPaused())
 			t.Expect(r.FeedData("abcdefghi")).To(ReturnNone())
 			t.Expect(r.ReadExactly(18)).To(Return("abcdefghiabcdefghi"))
 			t.Expect(r.ReadLine()).To(BePending())
-			t.Expect(flow.Calls()).To(BeEmpty())
+			t.Expect(flow).To(HaveBeenLeftAlone())
 		})
 		It("takes any amount of data without a transport", Rule("reader.feed.no-transport-no-pause"), func() {
 			r := t.NewReaderLimit(4)

@@ -2,7 +2,6 @@ package behavior
 
 import (
 	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
 
 	. "github.com/streamspec/streamspec/conformance/internal/drive"
 )
@@ -18,7 +17,7 @@ func readerIterate(t *Testee) {
 			r.FeedEOF()
 			loop := r.Iterate()
 			t.Expect(loop).To(ReturnNone())
-			t.Expect(loop.Items()).To(Equal([]string{"a\n"}))
+			t.Expect(loop).To(HaveItems("a\n"))
 		})
 		DescribeTable("yields the lines that readline would return", Rule("reader.iterate.yields-lines-until-eof"),
 			func(fed string, lines ...string) {
@@ -26,7 +25,7 @@ func readerIterate(t *Testee) {
 				r.FeedEOF()
 				loop := r.Iterate()
 				t.Expect(loop).To(ReturnNone())
-				t.Expect(loop.Items()).To(HaveExactElements(anys(lines)...))
+				t.Expect(loop).To(HaveItems(lines...))
 			},
 			Entry("with a blank line and an unterminated last one", "a\n\nb\nlast", "a\n", "\n", "b\n", "last"),
 			Entry("with all lines terminated", "a\nb\n", "a\n", "b\n"), Entry("with CR", "a\r\nb\rc\n", "a\r\n", "b\rc\n"), Entry("of an empty stream", ""),
@@ -36,9 +35,9 @@ func readerIterate(t *Testee) {
 			t.Expect(loop).To(BePending())
 			r.FeedData("a\nb")
 			t.Expect(loop).To(BePending())
-			t.Expect(loop.Items()).To(Equal([]string{"a\n"}))
+			t.Expect(loop).To(HaveItems("a\n"))
 			r.FeedData("c\n")
-			t.Expect(loop.Items()).To(Equal([]string{"a\n", "bc\n"}))
+			t.Expect(loop).To(HaveItems("a\n", "bc\n"))
 			r.FeedEOF()
 			t.Expect(loop).To(ReturnNone())
 		})
@@ -46,7 +45,7 @@ func readerIterate(t *Testee) {
 			r.FeedData("a\nb\nc\n")
 			loop := r.IterateItems(2)
 			t.Expect(loop).To(ReturnNone())
-			t.Expect(loop.Items()).To(Equal([]string{"a\n", "b\n"}))
+			t.Expect(loop).To(HaveItems("a\n", "b\n"))
 			t.Expect(r.ReadLine()).To(Return("c\n"))
 		})
 		It("raises what readline raises for a line too long, and can be started again", Rule("reader.iterate.overrun-propagates"), func() {
@@ -55,25 +54,17 @@ func readerIterate(t *Testee) {
 			r.FeedEOF()
 			loop := r.Iterate()
 			t.Expect(loop).To(FailWith(InvalidArgument))
-			t.Expect(loop.Items()).To(Equal([]string{"ab\n"}))
+			t.Expect(loop).To(HaveItems("ab\n"))
 			again := r.Iterate()
 			t.Expect(again).To(ReturnNone())
-			t.Expect(again.Items()).To(Equal([]string{"cd\n"}))
+			t.Expect(again).To(HaveItems("cd\n"))
 		})
 		It("raises a stored exception", Rule("reader.iterate.overrun-propagates"), func() {
 			r.FeedData("a\n")
 			r.SetException("boom")
 			loop := r.Iterate()
 			t.Expect(loop).To(FailWith(Exception("boom")))
-			t.Expect(loop.Items()).To(BeEmpty())
+			t.Expect(loop).To(HaveItems())
 		})
 	})
-}
-
-func anys[T any](ts []T) []any {
-	out := make([]any, len(ts))
-	for i, t := range ts {
-		out[i] = t
-	}
-	return out
 }

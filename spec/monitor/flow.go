@@ -23,6 +23,7 @@ type flow struct {
 	paused    bool
 	was       int  // buffered before the command at hand; -1: not known for certain
 	peak      int  // buffered right after the command at hand fed data; 0: none were fed
+	high      int  // buffered at most right after data were fed, since it last came to rest; 0: none were fed
 	again     bool // the end of the stream had been fed before the command at hand
 	waited    bool // a call was waiting before the command at hand
 }
@@ -31,11 +32,17 @@ func (f *flow) begin(states []state) {
 	f.was, f.peak, f.waited = len(states[0].buf), 0, states[0].waiter != nil
 }
 
-func (f *flow) fed(buffered int) { f.peak = max(f.peak, buffered) }
+func (f *flow) fed(buffered int) {
+	f.peak = max(f.peak, buffered)
+	f.high = max(f.high, buffered)
+}
 
 // attach judges set_transport.
 func (f *flow) attach(r *reader, c *trace.Command, reply *trace.Reply) bool {
-	if f.transport != nil || f.refused {
+	if f.refused {
+		return true // the reader has forgotten its transport: whether it takes another is nowhere said
+	}
+	if f.transport != nil {
 		r.m.exercise("reader.feed.set-transport-once")
 		if reply.Raised == nil || reply.Raised.Kind != trace.InvalidState {
 			r.m.broken("reader.feed.set-transport-once", r.text(c, reply, "raised invalid-state, since a transport is attached already"))
@@ -69,7 +76,11 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 			r.lost = true
 		}
 	}
-	was := f.paused
+	was, high := f.paused, f.high
+	rested := !c.NoSettle && (r.m.options.Settling == trace.Exact || waitedInVain(c, reply))
+	if rested {
+		f.high = 0
+	}
 	for _, call := range calls {
 		pauses := call == trace.PauseReading
 		switch {
@@ -82,10 +93,10 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 		case !pauses && !f.paused:
 			broken("reader.feed.resumes-at-limit", "no resume_reading while the transport is not paused")
 			return
-		case pauses && f.peak <= 2*r.limit && f.peak > 0:
-			broken("reader.feed.pauses-above-twice-limit", fmt.Sprintf("no pause_reading: %d bytes are not more than twice the limit", f.peak))
+		case pauses && high <= 2*r.limit && high > 0:
+			broken("reader.feed.pauses-above-twice-limit", fmt.Sprintf("no pause_reading: %d bytes are not more than twice the limit", high))
 			return
-		case pauses && f.peak == 0 && c.Op != trace.ReaderSetTransport:
+		case pauses && high == 0 && c.Op != trace.ReaderSetTransport:
 			broken("reader.feed.pauses-above-twice-limit", "no pause_reading: nothing was fed")
 			return
 		case pauses && !f.transport.canPause:
@@ -98,7 +109,7 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 	if f.refused {
 		return
 	}
-	if len(r.states) > 1 || c.NoSettle || r.m.options.Settling != trace.Exact && c.Op != trace.Run {
+	if len(r.states) > 1 || !rested {
 		return // where the reader comes to rest is not certain
 	}
 	s := r.states[0]
@@ -119,11 +130,11 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 		if b > r.limit {
 			r.m.exercise("reader.feed.memory-is-bounded")
 		}
-		if b > 2*r.limit && !f.paused {
-			broken("reader.feed.pauses-above-twice-limit", fmt.Sprintf("pause_reading, since %d bytes are more than twice the limit", b))
-		}
-		if was && !f.paused {
+		switch {
+		case was && !f.paused:
 			broken("reader.feed.resumes-at-limit", "no resume_reading: nothing was read")
+		case b > 2*r.limit && !f.paused:
+			broken("reader.feed.pauses-above-twice-limit", fmt.Sprintf("pause_reading, since %d bytes are more than twice the limit", b))
 		}
 	case succeeded(seen):
 		if was {
@@ -141,7 +152,7 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 		broken("reader.readuntil.failure-does-not-resume", "no resume_reading after a failed call")
 	case was && overran(seen):
 		r.m.exercise("reader.readuntil.failure-does-not-resume")
-	case was && failed(seen) && f.dropped(b): // readline dropped a line that was too long
+	case was && lineTooLong(seen) && f.dropped(b): // readline dropped a line that was too long
 		r.m.exercise("reader.readline.overrun-may-resume")
 		if b <= r.limit && f.paused {
 			broken("reader.readline.overrun-may-resume", fmt.Sprintf("resume_reading, since %d bytes are not more than the limit", b))
@@ -178,19 +189,21 @@ func succeeded(seen []sight) bool {
 // tailAtEOF tells whether what was returned may be an unterminated last line: nothing is said of resuming after that.
 func tailAtEOF(s state, seen []sight) bool { return s.eof && len(s.buf) == 0 && len(seen) > 0 }
 
-func failed(seen []sight) bool {
+// lineTooLong tells whether a call ended as readline does when the line is too long.
+func lineTooLong(seen []sight) bool {
 	for _, s := range seen {
-		if s.raised != nil {
+		if s.raised != nil && s.raised.Kind == trace.InvalidArgument {
 			return true
 		}
 	}
 	return false
 }
 
-// overran tells whether a call ended in a limit overrun or an incomplete read.
+// overran tells whether a readuntil ended in a limit overrun or an incomplete read, which unlike that of readexactly has no
+// expected count.
 func overran(seen []sight) bool {
 	for _, s := range seen {
-		if s.raised != nil && (s.raised.Kind == trace.LimitOverrun || s.raised.Kind == trace.IncompleteRead) {
+		if s.raised != nil && (s.raised.Kind == trace.LimitOverrun || s.raised.Kind == trace.IncompleteRead && s.raised.Expected == nil) {
 			return true
 		}
 	}

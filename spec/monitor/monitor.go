@@ -126,7 +126,9 @@ func (m *Monitor) Violations() []trace.Violation { return m.violations }
 func (m *Monitor) Exercised() map[string]int {
 	out := make(map[string]int, len(m.rules))
 	for i, rule := range m.rules {
-		out[rule] = m.counts[i]
+		if m.counts[i] > 0 {
+			out[rule] = m.counts[i]
+		}
 	}
 	return out
 }

@@ -40,6 +40,7 @@ type state struct {
 	fresh     calls    // calls that were started and may not have run yet
 	taken     int      // how many bytes at the front of buf a pending read to the end has taken already
 	origin    string   // the rule by which buf is what it is: the one to name when it turns out otherwise
+	kept      int      // how many bytes at the front of buf that rule let stay; what follows was fed later
 	ended     []ending // calls that came back and are not accounted for by an observation yet
 	broken    []string // rules broken on the way to this state that leave it clear how to go on
 	exercised ruleSet  // rules whose premise occurred on the way to this state, in the command at hand
@@ -116,9 +117,8 @@ type refusal struct {
 func (m *Monitor) newReader(name string, limit int) *reader {
 	r := &reader{}
 	if n := len(m.spare); n > 0 {
-		old := m.spare[n-1]
-		m.spare = m.spare[:n-1]
-		*r = reader{states: old.states[:0], spare: old.spare[:0], reach: old.reach[:0], tries: old.tries[:0], seps: old.seps[:0], seen: old.seen[:0], events: old.events[:0]}
+		r, m.spare = m.spare[n-1], m.spare[:n-1]
+		*r = reader{states: r.states[:0], spare: r.spare[:0], reach: r.reach[:0], tries: r.tries[:0], seps: r.seps[:0], seen: r.seen[:0], events: r.events[:0]}
 	}
 	r.m, r.name, r.limit = m, name, limit
 	r.states = append(r.states, state{origin: "reader.feed.data-is-appended"})
@@ -241,7 +241,7 @@ func (r *reader) cancel(out []state, s state, name string) []state {
 	}
 	s.ended = append(slices.Clip(s.ended), ending{call: cancelled, raised: &failure{kind: trace.Cancelled, expected: -1, consumed: -1}})
 	r.m.note(&s.exercised, "reader.read.cancel-keeps-data")
-	s.origin = "reader.read.cancel-keeps-data"
+	s.origin, s.kept = "reader.read.cancel-keeps-data", len(s.buf)
 	return r.mayLose(out, s, cancelled)
 }
 
@@ -282,23 +282,55 @@ func (r *reader) after(c *trace.Command, reply *trace.Reply, subject bool) {
 	if r.lost {
 		return
 	}
+	permitted := ""
 	if len(agree) == 0 {
+		permitted = expectations(reached, seen)
 		r.tolerant = true // perhaps a rule is broken in a way that leaves it clear how to go on
 		agree, _ = r.follow(seen, optional)
 		r.tolerant = false
 	}
 	if len(agree) == 0 {
 		r.lost = true
-		r.disagree(c, reply, reached, seen)
+		r.disagree(c, reply, reached, seen, permitted, optional)
 		return
 	}
-	r.keep(c, reply, agree)
+	r.keep(c, reply, agree, permitted)
 	for _, call := range seen {
 		if !call.pending {
 			delete(r.m.calls, call.name)
 		}
 	}
 	r.flow.judge(r, c, reply, seen)
+	r.states = distinct(r.states)
+}
+
+// distinct drops states that are equal to others: orders that differed on the way often come to the same. Were they kept,
+// each call that is started without settling would double their number. The list is changed in place.
+func distinct(states []state) []state {
+	if len(states) < 2 {
+		return states
+	}
+	out := states[:1]
+	for _, s := range states[1:] {
+		if !slices.ContainsFunc(out, s.equal) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// equal compares all that matters for what comes next. Calls that came back without having been seen are compared only by
+// identity, so states in which there are any may be kept although they are equal.
+func (s state) equal(o state) bool {
+	sameException := s.exception == o.exception || s.exception != nil && o.exception != nil && *s.exception == *o.exception
+	return sameException && string(s.buf) == string(o.buf) && s.eof == o.eof && s.waiter == o.waiter && s.fresh == o.fresh && s.taken == o.taken && s.origin == o.origin &&
+		s.kept == o.kept && slices.EqualFunc(s.ended, o.ended, ending.same) && s.refusal == nil && o.refusal == nil && s.late == o.late && s.woken == o.woken
+}
+
+// same tells whether two endings are one and the same, reached by two ways.
+func (e ending) same(o ending) bool {
+	return e.call == o.call && e.bytes == o.bytes && e.none == o.none && e.waits == o.waits && e.raised == o.raised &&
+		slices.Equal(e.returned, o.returned) && slices.EqualFunc(e.items, o.items, slices.Equal)
 }
 
 // follow returns the states in which everything seen is accounted for, and all that could have been reached.
@@ -393,7 +425,7 @@ func (r *reader) answered(c *trace.Command, reply *trace.Reply) bool {
 }
 
 // keep goes on with the states that agree; those that break nothing are preferred.
-func (r *reader) keep(c *trace.Command, reply *trace.Reply, agree []state) {
+func (r *reader) keep(c *trace.Command, reply *trace.Reply, agree []state, permitted string) {
 	isBroken := func(s state) bool { return slices.ContainsFunc(s.broken, r.m.options.InForce) }
 	if !slices.ContainsFunc(agree, isBroken) {
 		// nothing to choose
@@ -402,7 +434,7 @@ func (r *reader) keep(c *trace.Command, reply *trace.Reply, agree []state) {
 	} else {
 		agree = agree[:1]
 		for _, rule := range agree[0].broken {
-			r.m.broken(rule, r.text(c, reply, "what the rule says"))
+			r.m.broken(rule, r.text(c, reply, permitted))
 		}
 	}
 	r.m.exercised(agree[0].exercised)
@@ -441,8 +473,8 @@ func (r *reader) settle(out []state, s state, optional bool) []state {
 		out = append(out, s)
 	}
 	for _, c := range runnable.all() { // any may run first, since no document says
-		if iterates(c) && (optional || c.cancelled || runnable.n > 1) {
-			r.lost = true // its items may be handed out in between: too many orders to follow
+		if iterates(c) && (optional || c.cancelled || runnable.n > 1) || toEOF(c.command) && runnable.n > 1 {
+			r.lost = true // it is a loop of reads, and others may come in between: too many orders to follow
 			return append(out, s)
 		}
 		tries := r.attempt(s, c)

@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/streamspec/streamspec/spec/trace"
 )
@@ -100,7 +101,7 @@ func (a *attempt) end(e ending, rest []byte, origin, broken string) {
 	e.call, e.items = a.c, a.items
 	s.buf, s.taken = rest, 0
 	if origin != "" {
-		s.origin = origin
+		s.origin, s.kept = origin, len(rest)
 	}
 	s.ended = append(slices.Clip(s.ended), e)
 	if broken != "" {
@@ -361,10 +362,12 @@ func (a *attempt) readUntil() {
 			rule = "reader.readuntil.tuple-not-found-uses-longest"
 		}
 		a.overrun(tuple, rule)
+		if a.s.eof {
+			a.note("reader.readuntil.limit-before-eof")
+		}
 		a.raises(failure{kind: trace.LimitOverrun, consumed: len(buf) + 1 - f.longest}, buf, keeps, "")
 		a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, rule)
 		if a.s.eof {
-			a.note("reader.readuntil.limit-before-eof")
 			a.incomplete("reader.readuntil.limit-before-eof")
 		} else if a.s.waiter == nil {
 			a.waits(rule)
@@ -379,7 +382,11 @@ func (a *attempt) readUntil() {
 	default:
 		a.waits("")
 		if a.r.tolerant && doomed(buf, seps, limit) { // it is certain already that the limit will be overrun
-			a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, "reader.readuntil.not-found-overrun-consumed")
+			rule := "reader.readuntil.not-found-overrun-consumed"
+			if tuple {
+				rule = "reader.readuntil.tuple-not-found-uses-longest"
+			}
+			a.raises(failure{kind: trace.LimitOverrun, consumed: -1}, buf, keeps, rule)
 		}
 	}
 }
@@ -513,26 +520,50 @@ func only(rules []string) string {
 }
 
 // disagree names the rule that is broken when no permitted state accounts for what was seen.
-func (r *reader) disagree(c *trace.Command, reply *trace.Reply, reached []state, seen []sight) {
+func (r *reader) disagree(c *trace.Command, reply *trace.Reply, reached []state, seen []sight, permitted string, optional bool) {
+	rule := "reader.feed.data-wakes-reader"
+	if len(r.states) > 0 && r.explainedByLoss(seen, optional) {
+		rule = r.states[0].origin
+	} else if len(reached) > 0 {
+		want := reached[0]
+		if i := slices.IndexFunc(reached, func(s state) bool { return len(s.broken) == 0 && s.ends(seen) }); i >= 0 {
+			want = reached[i]
+		}
+		rule = r.culprit(c, want, seen)
+	}
+	r.m.broken(rule, r.text(c, reply, permitted))
+}
+
+// expectations says what the states that could have been reached permit, the first few of them.
+func expectations(reached []state, seen []sight) string {
 	var permitted []string
 	for _, s := range reached {
-		text := s.expectation(seen)
-		if len(s.broken) == 0 && !slices.Contains(permitted, text) && len(permitted) < 4 {
+		if text := s.expectation(seen); !slices.Contains(permitted, text) && len(permitted) < 4 {
 			permitted = append(permitted, text)
 		}
 	}
-	rule := "reader.feed.data-wakes-reader"
-	if len(reached) > 0 {
-		rule = r.culprit(c, reached[0], seen)
+	return strings.Join(permitted, ", or ")
+}
+
+// ends tells whether every call that was seen to come back has come back in the state, however that was.
+func (s state) ends(seen []sight) bool {
+	return !slices.ContainsFunc(seen, func(saw sight) bool {
+		return !saw.pending && !slices.ContainsFunc(s.ended, func(e ending) bool { return e.call.name == saw.name })
+	})
+}
+
+// explainedByLoss tells whether what was seen would be in order if the bytes that a rule let stay in the buffer were gone: the
+// fault then lies with whatever should have let them stay.
+func (r *reader) explainedByLoss(seen []sight, optional bool) bool {
+	s := r.states[0]
+	if s.kept == 0 || s.kept > len(s.buf) {
+		return false
 	}
-	text := ""
-	for i, p := range permitted {
-		if i > 0 {
-			text += ", or "
-		}
-		text += p
-	}
-	r.m.broken(rule, r.text(c, reply, text))
+	s.buf, s.kept, s.taken = s.buf[s.kept:], 0, 0
+	return slices.ContainsFunc(r.settle(nil, s, optional), func(s state) bool {
+		_, ok := s.agrees(seen, optional)
+		return ok
+	})
 }
 
 // expectation says how the calls that were seen, or should have been, may come back.
@@ -581,6 +612,14 @@ func (r *reader) culprit(c *trace.Command, want state, seen []sight) string {
 		}
 		if c.Op == trace.ReaderFeedData && len(c.Data.Bytes) == 0 {
 			return "reader.feed.empty-data-wakes-nobody"
+		}
+		switch {
+		case toEOF(call.command):
+			return noSize(call.command)
+		case call.command.Op == trace.ReaderReadUntil && saw.raised != nil && saw.raised.Kind == trace.LimitOverrun:
+			return "reader.readuntil.limit-excludes-separator" // one might still come within the limit
+		case call.command.Separators != nil:
+			return "reader.readuntil.tuple-earliest-end-wins"
 		}
 		return early[call.command.Op]
 	}
@@ -653,12 +692,8 @@ func (r *reader) blame(c *trace.Command, want state, e ending, saw sight) string
 func (r *reader) blameRead(e ending, saw sight) string {
 	n := e.call.command.N
 	switch {
-	case n == nil:
-		return "reader.read.without-size-reads-to-eof"
-	case *n == -1:
-		return "reader.read.minus-one-is-no-size"
-	case *n < 0:
-		return "reader.read.negative-is-no-size"
+	case toEOF(e.call.command):
+		return noSize(e.call.command)
 	case *n == 0:
 		return "reader.read.zero-returns-at-once"
 	case saw.returned != nil && saw.returned.Bytes != nil && len(*saw.returned.Bytes) > *n:
@@ -671,16 +706,27 @@ func (r *reader) blameRead(e ending, saw sight) string {
 	return "reader.read.one-byte-suffices"
 }
 
+// noSize is the rule that a read without a size, or with one that means none, breaks when it does not collect everything.
+func noSize(c *trace.Command) string {
+	switch {
+	case c.N == nil:
+		return "reader.read.without-size-reads-to-eof"
+	case *c.N == -1:
+		return "reader.read.minus-one-is-no-size"
+	}
+	return "reader.read.negative-is-no-size"
+}
+
 func blameReadLine(e ending, saw sight) string {
 	switch {
 	case e.raised != nil:
 		return "reader.readline.overrun-is-invalid-argument"
+	case len(e.returned) == 0:
+		return "reader.readline.empty-at-eof"
 	case saw.raised != nil && saw.raised.Kind == trace.IncompleteRead:
 		return "reader.readline.eof-yields-remainder"
 	case saw.raised != nil:
 		return "reader.readline.limit-boundary"
-	case len(e.returned) == 0:
-		return "reader.readline.empty-at-eof"
 	case !bytes.HasSuffix(e.returned, lf[0]):
 		return "reader.readline.eof-yields-remainder"
 	case saw.returned != nil && saw.returned.Bytes != nil && bytes.Equal(append(slices.Clone(*saw.returned.Bytes), '\n'), e.returned):

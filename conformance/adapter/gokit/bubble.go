@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,10 +77,14 @@ type world struct {
 
 // A call is a started read.
 type call struct {
+	command  *trace.Command
 	cancel   context.CancelFunc
-	end      *trace.Event // how it ended, nil while it has not
-	reported bool         // the driver knows that it is pending, so its end is an event
-	silent   bool         // forgotten: its end is nobody's business
+	ended    bool
+	end      trace.Event // how
+	value    trace.Value // what it returned
+	bytes    trace.Bytes
+	reported bool // the driver knows that it is pending, so its end is an event
+	silent   bool // forgotten: its end is nobody's business
 }
 
 // An exception is an error made by the driver.
@@ -154,7 +159,7 @@ func (w *world) answer(err error) trace.Reply {
 }
 
 func (w *world) do(c *trace.Command) trace.Reply {
-	if c.Data != nil && c.Data.Form != "" && c.Data.Form != trace.AsBytes || c.Separator != nil && c.Separator.Form != "" && c.Separator.Form != trace.AsBytes {
+	if otherForm(c.Data) || otherForm(c.Separator) || slices.ContainsFunc(c.Separators, func(d trace.Data) bool { return otherForm(&d) }) {
 		return trace.Reply{Unsupported: "a Go implementation takes bytes as a slice only"}
 	}
 	reply := w.invoke(c)
@@ -165,12 +170,12 @@ func (w *world) do(c *trace.Command) trace.Reply {
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if end := call.end; end != nil && !c.NoSettle {
-			return trace.Reply{Returned: end.Returned, Raised: end.Raised}
+		if call.ended && !c.NoSettle {
+			return trace.Reply{Returned: call.end.Returned, Raised: call.end.Raised}
 		}
 		call.reported = true
-		if call.end != nil {
-			w.events = append(w.events, *call.end)
+		if call.ended {
+			w.events = append(w.events, call.end)
 		}
 	} else if !c.NoSettle {
 		synctest.Wait()
@@ -178,7 +183,18 @@ func (w *world) do(c *trace.Command) trace.Reply {
 	return reply
 }
 
+// otherForm tells whether data are given in another form than bytes.
+func otherForm(d *trace.Data) bool { return d != nil && d.Form != "" && d.Form != trace.AsBytes }
+
+// taken tells whether a name stands for something already.
+func (w *world) taken(name string) bool {
+	return w.readers[name] != nil || w.transports[name] != nil || w.calls[name] != nil
+}
+
 func (w *world) invoke(c *trace.Command) trace.Reply {
+	if c.As != "" && w.taken(c.As) {
+		return fault("the name %q is taken", c.As)
+	}
 	switch c.Op {
 	case trace.ReaderMake:
 		limit := w.impl.DefaultLimit
@@ -243,37 +259,30 @@ func (w *world) invoke(c *trace.Command) trace.Reply {
 
 // start begins a call that may wait, in a goroutine of its own.
 func (w *world) start(c *trace.Command, r Reader) trace.Reply {
-	n := -1
-	if c.N != nil {
-		n = *c.N
-	}
 	ctx, cancel := context.WithCancel(context.Background())
-	this := &call{cancel: cancel}
-	var read func() ([]byte, error)
-	switch c.Op {
-	case trace.ReaderRead:
-		read = func() ([]byte, error) { return r.Read(ctx, n) }
-	case trace.ReaderReadLine:
-		read = func() ([]byte, error) { return r.ReadLine(ctx) }
-	case trace.ReaderReadExactly:
-		read = func() ([]byte, error) { return r.ReadExactly(ctx, n) }
-	case trace.ReaderReadUntil:
-		separators := separators(c)
-		read = func() ([]byte, error) { return r.ReadUntil(ctx, separators) }
-	case trace.ReaderIterate:
-		w.calls[c.As] = this
-		go w.follow(c.As, this, func() (trace.Value, error) { return trace.None, w.iterate(ctx, c.As, this, r, n) })
-		return trace.Reply{Pending: c.As}
-	default:
-		cancel()
-		return fault("the kit does not know %s", c.Op)
-	}
+	this := &call{command: c, cancel: cancel}
 	w.calls[c.As] = this
-	go w.follow(c.As, this, func() (trace.Value, error) {
-		b, err := read()
-		return trace.BytesValue(b), err
-	})
+	go w.follow(ctx, this, r)
 	return trace.Reply{Pending: c.As}
+}
+
+// perform makes the call.
+func (w *world) perform(ctx context.Context, this *call, r Reader) (b []byte, err error) {
+	n := -1
+	if this.command.N != nil {
+		n = *this.command.N
+	}
+	switch this.command.Op {
+	case trace.ReaderRead:
+		return r.Read(ctx, n)
+	case trace.ReaderReadLine:
+		return r.ReadLine(ctx)
+	case trace.ReaderReadExactly:
+		return r.ReadExactly(ctx, n)
+	case trace.ReaderReadUntil:
+		return r.ReadUntil(ctx, separators(this.command))
+	}
+	return nil, w.iterate(ctx, this, r, n)
 }
 
 func separators(c *trace.Command) [][]byte {
@@ -290,7 +299,7 @@ func separators(c *trace.Command) [][]byte {
 	return out
 }
 
-func (w *world) iterate(ctx context.Context, name string, this *call, r Reader, n int) error {
+func (w *world) iterate(ctx context.Context, this *call, r Reader, n int) error {
 	items := 0
 	for line, err := range r.Lines(ctx) {
 		if err != nil {
@@ -299,7 +308,7 @@ func (w *world) iterate(ctx context.Context, name string, this *call, r Reader, 
 		v := trace.BytesValue(line)
 		w.mu.Lock()
 		if !this.silent {
-			w.events = append(w.events, trace.Event{Ev: trace.Item, On: name, Value: &v})
+			w.events = append(w.events, trace.Event{Ev: trace.Item, On: this.command.As, Value: &v})
 		}
 		w.mu.Unlock()
 		if items++; items == n {
@@ -310,9 +319,9 @@ func (w *world) iterate(ctx context.Context, name string, this *call, r Reader, 
 }
 
 // follow makes a call and notes how it ends.
-func (w *world) follow(name string, this *call, f func() (trace.Value, error)) {
+func (w *world) follow(ctx context.Context, this *call, r Reader) {
 	defer this.cancel()
-	end := &trace.Event{Ev: trace.Finished, On: name}
+	end := trace.Event{Ev: trace.Finished, On: this.command.As}
 	defer func() {
 		p := recover()
 		w.mu.Lock()
@@ -320,27 +329,37 @@ func (w *world) follow(name string, this *call, f func() (trace.Value, error)) {
 		if p != nil && w.death == nil {
 			w.death = &adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("the implementation panicked: %v", p), Stderr: string(debug.Stack())}
 		}
-		this.end = end
+		this.end, this.ended = end, true
 		if this.reported && !this.silent {
-			w.events = append(w.events, *end)
+			w.events = append(w.events, end)
 		}
 	}()
-	v, err := f()
-	if err != nil {
+	b, err := w.perform(ctx, this, r)
+	switch {
+	case err != nil:
 		end.Raised = w.failure(err)
-	} else {
-		end.Returned = &v
+	case this.command.Op == trace.ReaderIterate:
+		end.Returned = &returnedNone
+	default:
+		if this.bytes = b; b == nil {
+			this.bytes = trace.Bytes{}
+		}
+		this.value.Bytes = &this.bytes
+		end.Returned = &this.value
 	}
 }
 
 // run waits for a call to finish. Time in a bubble passes at once when nothing else happens.
 func (w *world) run(c *trace.Command) trace.Reply {
 	call := w.calls[c.Until.Done]
+	if call == nil {
+		return fault("there is no call %q", c.Until.Done)
+	}
 	done := func() bool {
 		synctest.Wait()
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return call == nil || call.end != nil
+		return call.ended
 	}
 	if !done() {
 		time.Sleep(time.Duration(c.Ms) * time.Millisecond)

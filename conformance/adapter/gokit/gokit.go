@@ -84,6 +84,7 @@ const watchdog = 30 * time.Second
 // taken for rest.
 type session struct {
 	work  chan batch
+	over  sync.Once     // closes work
 	ended chan struct{} // closed when the bubble has ended
 
 	mu    sync.Mutex
@@ -100,6 +101,9 @@ type result struct {
 	failure *adapter.Failure
 }
 
+// closed is what a session comes to that nothing went wrong in.
+var closed = &adapter.Failure{Kind: adapter.Error, Text: "the session is closed"}
+
 func (s *session) fail(f *adapter.Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,6 +111,9 @@ func (s *session) fail(f *adapter.Failure) {
 		s.death = f
 	}
 }
+
+// end lets the bubble end when it has done what it is at.
+func (s *session) end() { s.over.Do(func() { close(s.work) }) }
 
 func (s *session) failure() *adapter.Failure {
 	s.mu.Lock()
@@ -123,6 +130,7 @@ func (s *session) Do(ctx context.Context, commands []trace.Command) ([]trace.Rep
 	defer timer.Stop()
 	b := batch{commands: commands, done: make(chan result, 1)}
 	hang := func(why string) ([]trace.Reply, error) {
+		s.end() // what hangs cannot be ended, but if it comes back after all, that is that
 		s.fail(&adapter.Failure{Kind: adapter.Hang, Text: fmt.Sprintf(
 			"the implementation did not come to rest %s during a batch of %d commands that begins with %s", why, len(commands), commands[0])})
 		return nil, s.failure()
@@ -135,14 +143,12 @@ func (s *session) Do(ctx context.Context, commands []trace.Command) ([]trace.Rep
 		case r := <-b.done:
 			if r.failure != nil {
 				s.fail(r.failure)
+				s.end()
 				return r.replies, r.failure
 			}
 			return r.replies, nil
 		case <-s.ended:
-			if f := s.failure(); f != nil {
-				return nil, f
-			}
-			return nil, &adapter.Failure{Kind: adapter.Crash, Text: "the session is closed"}
+			return nil, s.failure()
 		case <-timer.C:
 			return hang("within " + watchdog.String())
 		case <-ctx.Done():
@@ -154,17 +160,23 @@ func (s *session) Do(ctx context.Context, commands []trace.Command) ([]trace.Rep
 // Close implements [adapter.Session].
 func (s *session) Close(ctx context.Context) ([]trace.Event, error) {
 	if f := s.failure(); f != nil {
-		return nil, nil // reported already; what hangs in the bubble cannot be ended
+		return nil, nil // reported already, and the session has ended as far as it can be
 	}
-	close(s.work)
+	s.end()
+	hang := func(why string) {
+		s.fail(&adapter.Failure{Kind: adapter.Hang, Text: "the implementation did not come to rest " + why + " when its calls were cancelled"})
+	}
 	select {
 	case <-s.ended:
 	case <-time.After(watchdog):
-		s.fail(&adapter.Failure{Kind: adapter.Hang, Text: "the implementation did not come to rest within " + watchdog.String() + " when its calls were cancelled"})
+		hang("within " + watchdog.String())
+	case <-ctx.Done():
+		hang("before the deadline")
 	}
 	if f := s.failure(); f != nil {
 		return nil, f
 	}
+	s.fail(closed)
 	return nil, nil
 }
 

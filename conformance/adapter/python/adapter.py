@@ -919,7 +919,7 @@ def describe(loop_class):
         "target": "%d.%d" % sys.version_info[:2],
         "settling": "exact",
         "capabilities": capabilities,
-        "detail": "%s, %s" % (names[0] if names else native_name(loop_class), system),
+        "detail": "%s, %s, %s" % (names[0] if names else native_name(loop_class), system, sys.executable),
     }
 
 

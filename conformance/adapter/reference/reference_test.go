@@ -16,7 +16,7 @@ import (
 func TestRandomProgramsBreakNoRule(t *testing.T) {
 	a := reference.New()
 	defer a.Close()
-	const programs = 100000
+	const programs = 20000
 	for seed := range uint64(programs) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		commands := program(rng)

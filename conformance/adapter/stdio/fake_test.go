@@ -248,7 +248,6 @@ func (f fake) breaks(id, commands int) bool {
 		fmt.Fprintf(os.Stderr, "pid %d\n", cmd.Process.Pid)
 		os.Exit(8)
 	case "deaf":
-		f.in = nil
 		sleep()
 	case "deaf from now on", "talkative from now on":
 		signal.Ignore(syscall.SIGPIPE)

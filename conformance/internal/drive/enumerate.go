@@ -24,7 +24,7 @@ const batch = 128
 const tolerated = 3
 
 // Enumerate runs every distinct scenario, many in one session, and takes the monitors' judgement. A scenario that breaks a
-// rule is run again alone in a fresh session, and its transcript is the case's.
+// rule is run again alone in a fresh session, and the transcript of the first is the case's.
 func (t *Testee) Enumerate(scenarios iter.Seq[Scenario]) {
 	t.NeedsExactSettling()
 	e := &enumeration{t: t, outcomes: map[string]int{}, seen: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
@@ -189,7 +189,9 @@ func (e *enumeration) judge(m *monitor.Monitor, outcomes map[string]int, scenari
 		replies = replies[len(s)+1:]
 		if len(m.Violations()) > 0 {
 			e.mu.Lock()
-			e.offenders = append(e.offenders, s)
+			if len(e.offenders) < tolerated {
+				e.offenders = append(e.offenders, s)
+			}
 			e.mu.Unlock()
 			m.Reset()
 		}
@@ -243,9 +245,11 @@ func (e *enumeration) report() {
 		if len(m.Violations()) == 0 {
 			t.fail("a scenario broke a rule among others and none alone, so something was left over from the one before: "+show(s), 1)
 		}
-		t.judgeMonitor(m, "")
 		if i == 0 {
 			t.c.steps = steps
+			t.judgeMonitor(m, "")
+		} else {
+			t.judgeMonitor(m, "another scenario, "+show(s)+": ")
 		}
 	}
 }

@@ -105,6 +105,99 @@ func ReturnOneOf(bs ...string) types.GomegaMatcher {
 	}}
 }
 
+// An itemsMatcher matches what an iteration has handed out.
+type itemsMatcher []string
+
+// HaveItems matches an iteration that has handed out exactly these items so far.
+func HaveItems(items ...string) types.GomegaMatcher { return itemsMatcher(items) }
+
+func (m itemsMatcher) Match(actual any) (bool, error) {
+	c, ok := actual.(*Call)
+	if !ok {
+		return false, fmt.Errorf("this matcher is for iterations, not for %T", actual)
+	}
+	return slices.Equal(c.Items(), m), nil
+}
+
+func (m itemsMatcher) FailureMessage(actual any) string { return m.message(actual, "permitted") }
+
+func (m itemsMatcher) NegatedFailureMessage(actual any) string {
+	return m.message(actual, "not permitted")
+}
+
+func (m itemsMatcher) message(actual any, what string) string {
+	c := actual.(*Call)
+	return fmt.Sprintf("%s handed out %q and %s; %s: %q", c.command, c.Items(), c.cameTo(), what, []string(m))
+}
+
+// A flowMatcher matches what a mock transport was asked since the last expectation.
+type flowMatcher struct {
+	permitted [][]trace.EventName
+	seen      []trace.EventName
+}
+
+// HaveBeenPaused matches a transport that was asked to pause, and nothing else, since the last expectation.
+func HaveBeenPaused() types.GomegaMatcher {
+	return &flowMatcher{permitted: [][]trace.EventName{{trace.PauseReading}}}
+}
+
+// HaveBeenResumed matches a transport that was asked to resume, and nothing else, since the last expectation.
+func HaveBeenResumed() types.GomegaMatcher {
+	return &flowMatcher{permitted: [][]trace.EventName{{trace.ResumeReading}}}
+}
+
+// HaveBeenPausedAndResumed matches a transport that was asked to pause and then to resume since the last expectation.
+func HaveBeenPausedAndResumed() types.GomegaMatcher {
+	return &flowMatcher{permitted: [][]trace.EventName{{trace.PauseReading, trace.ResumeReading}}}
+}
+
+// HaveBeenPausedForAMomentAtMost matches a transport that was asked nothing since the last expectation, or to pause and
+// then to resume.
+func HaveBeenPausedForAMomentAtMost() types.GomegaMatcher {
+	return &flowMatcher{permitted: [][]trace.EventName{{}, {trace.PauseReading, trace.ResumeReading}}}
+}
+
+// HaveBeenLeftAlone matches a transport that was asked nothing since the last expectation.
+func HaveBeenLeftAlone() types.GomegaMatcher {
+	return &flowMatcher{permitted: [][]trace.EventName{{}}}
+}
+
+func (m *flowMatcher) Match(actual any) (bool, error) {
+	tr, ok := actual.(*Transport)
+	if !ok {
+		return false, fmt.Errorf("this matcher is for mock transports, not for %T", actual)
+	}
+	m.seen = tr.Calls()
+	return slices.ContainsFunc(m.permitted, func(calls []trace.EventName) bool { return slices.Equal(calls, m.seen) }), nil
+}
+
+func (m *flowMatcher) FailureMessage(actual any) string { return m.message(actual, "permitted") }
+
+func (m *flowMatcher) NegatedFailureMessage(actual any) string {
+	return m.message(actual, "not permitted")
+}
+
+func (m *flowMatcher) message(actual any, what string) string {
+	tr := actual.(*Transport)
+	steps := tr.t.c.steps
+	permitted := make([]string, len(m.permitted))
+	for i, calls := range m.permitted {
+		permitted[i] = asked(calls)
+	}
+	return fmt.Sprintf("until %s, the transport %s was asked: %s; %s: %s", steps[len(steps)-1].Command, tr.name, asked(m.seen), what, strings.Join(permitted, ", or "))
+}
+
+func asked(calls []trace.EventName) string {
+	if len(calls) == 0 {
+		return "nothing"
+	}
+	names := make([]string, len(calls))
+	for i, c := range calls {
+		names[i] = string(c)
+	}
+	return strings.Join(names, ", ")
+}
+
 // An ErrorPattern says what an error looks like.
 type ErrorPattern struct {
 	text  string

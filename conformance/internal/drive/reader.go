@@ -27,6 +27,7 @@ func (t *Testee) newReader(c trace.Command) *Reader {
 
 // A Transport is the handle of a mock transport of the testee.
 type Transport struct {
+	t     *Testee
 	name  string
 	calls []trace.EventName
 }
@@ -38,7 +39,7 @@ func (t *Testee) NewTransport() *Transport { return t.newTransport(nil) }
 func (t *Testee) NewTransportThatCannotPause() *Transport { return t.newTransport(trace.Bool(false)) }
 
 func (t *Testee) newTransport(canPause *bool) *Transport {
-	tr := &Transport{name: t.name("t")}
+	tr := &Transport{t: t, name: t.name("t")}
 	t.c.transports[tr.name] = tr
 	t.do(trace.Command{Op: trace.MockMake, As: tr.name, CanPause: canPause})
 	return tr

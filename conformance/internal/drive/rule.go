@@ -11,8 +11,6 @@ import (
 	"github.com/streamspec/streamspec/spec"
 )
 
-const ruleLabel = "rule: "
-
 var catalogue = sync.OnceValue(func() *spec.Catalogue {
 	c, err := spec.Load()
 	if err != nil {
@@ -22,7 +20,7 @@ var catalogue = sync.OnceValue(func() *spec.Catalogue {
 })
 
 // Rule is the decorator by which a spec names the rules that it checks. An ID that does not exist fails when the tree is
-// built. From the rules follow the labels: "rule: ID", "area: …", "level: …".
+// built. The labels are the IDs, and the rules' areas and levels.
 func Rule(ids ...string) ginkgo.Labels {
 	var labels ginkgo.Labels
 	for _, id := range ids {
@@ -30,7 +28,7 @@ func Rule(ids ...string) ginkgo.Labels {
 		if !ok {
 			panic(fmt.Sprintf("there is no rule %q; near are %s", id, strings.Join(catalogue().Suggest(id), ", ")))
 		}
-		for _, l := range []string{ruleLabel + id, "area: " + string(r.Area), "level: " + string(r.Level)} {
+		for _, l := range []string{id, string(r.Area), string(r.Level)} {
 			if !slices.Contains(labels, l) {
 				labels = append(labels, l)
 			}
@@ -39,12 +37,12 @@ func Rule(ids ...string) ginkgo.Labels {
 	return labels
 }
 
-// Rules returns the IDs of the rules that labels name.
+// Rules returns those labels that are IDs of rules.
 func Rules(labels []string) []string {
 	var ids []string
 	for _, l := range labels {
-		if id, ok := strings.CutPrefix(l, ruleLabel); ok {
-			ids = append(ids, id)
+		if _, ok := catalogue().Rule(l); ok {
+			ids = append(ids, l)
 		}
 	}
 	return ids

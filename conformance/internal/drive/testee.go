@@ -270,6 +270,7 @@ func (t *Testee) End() {
 		c.monitor.End(events)
 	}
 	t.judgeMonitor(c.monitor, "")
+	c.report.Violations = onceSaid(c.report.Violations)
 	if !c.ended && len(c.report.Violations) > 0 {
 		c.report.Verdict, c.report.Message, c.ended = report.Fail, c.report.Violations[0].Text, true
 		if t.gates() {
@@ -278,10 +279,28 @@ func (t *Testee) End() {
 	}
 }
 
-// judgeMonitor adds a monitor's findings to the case. What names no rule goes to the rules of the case.
+// onceSaid leaves out what says again what was said of the same step and rule: an expectation and a monitor often see the same.
+func onceSaid(violations []trace.Violation) []trace.Violation {
+	type where struct {
+		rule string
+		step int
+	}
+	said := map[where]bool{}
+	return slices.DeleteFunc(violations, func(v trace.Violation) bool {
+		at := where{v.Rule, v.Step}
+		again := said[at] && v.Step > 0
+		said[at] = true
+		return again
+	})
+}
+
+// judgeMonitor adds a monitor's findings to the case. What names no rule goes to the rules of the case. With a prefix they
+// are about other steps than those of the case's transcript.
 func (t *Testee) judgeMonitor(m *monitor.Monitor, prefix string) {
 	for _, v := range m.Violations() {
-		v.Text = prefix + v.Text
+		if prefix != "" {
+			v.Step, v.Text = 0, prefix+v.Text
+		}
 		if v.Rule != "" {
 			t.c.report.Violations = append(t.c.report.Violations, v)
 			continue
@@ -327,9 +346,10 @@ func (t *Testee) transcript(c *testcase) *trace.Transcript {
 		return nil
 	}
 	d := t.Description
+	violations := slices.DeleteFunc(slices.Clone(c.report.Violations), func(v trace.Violation) bool { return v.Step == 0 })
 	return &trace.Transcript{
 		Schema: trace.TranscriptSchema, Case: c.report.ID, Rules: c.report.Rules, Target: t.Options.Target.String(), Implementation: &d,
-		Violations: c.report.Violations, Steps: c.steps, Closing: c.closing,
+		Violations: violations, Steps: c.steps, Closing: c.closing,
 	}
 }
 

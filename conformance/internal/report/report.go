@@ -2,7 +2,9 @@
 package report
 
 import (
+	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -56,6 +58,12 @@ func (v Verdict) Good() bool {
 	return true
 }
 
+// Broken reports whether a rule with this verdict is shown not to be kept.
+func (v Verdict) Broken() bool { return v == Fail || v == UnexpectedPass || v == Flaky }
+
+// OfAdapter reports whether it is the adapter that failed, of which no rule speaks.
+func (v Verdict) OfAdapter() bool { return v == AdapterCrash || v == AdapterHang || v == AdapterError }
+
 // A Case is one case of a run.
 type Case struct {
 	ID         string            `json:"id"` // the path of its texts
@@ -93,6 +101,7 @@ type Suite struct {
 	Profile string `json:"profile"`
 	Seed    uint64 `json:"seed"`
 	Strict  bool   `json:"strict,omitempty"`
+	Repeat  int    `json:"repeat,omitempty"` // how often everything was run, where that is more than once
 }
 
 // A Summary counts verdicts.
@@ -118,6 +127,17 @@ type Report struct {
 	Summary        Summary           `json:"summary"`
 	Rules          []Rule            `json:"rules"`
 	Cases          []Case            `json:"cases"`
+
+	// Checked tells whether a case exists that names the rule, for runs that are broken off before they reach it; may be nil.
+	Checked func(rule string) bool `json:"-"`
+}
+
+// New returns the report of a run that begins: it has no cases yet.
+func New(suite Suite, implementation trace.Description) Report {
+	return Report{
+		Schema: Schema, Suite: suite, Implementation: implementation,
+		Platform: map[string]string{"os": runtime.GOOS, "arch": runtime.GOARCH, "go": runtime.Version()},
+	}
 }
 
 // Judge fills in rules and summary from the cases. The profile is a list of capabilities that a claim needs.
@@ -140,6 +160,8 @@ func (r *Report) Judge(catalogue *spec.Catalogue, profile []trace.Capability) {
 		switch {
 		case rule.Scope == spec.Guidance:
 			rule.Verdict = Guidance
+		case rule.Verdict == "" && r.Checked != nil && r.Checked(rule.ID):
+			rule.Verdict = NotExercised
 		case rule.Verdict == "":
 			rule.Verdict = Unchecked
 		case rule.Verdict == Pass && rule.Exercised == 0:
@@ -198,10 +220,10 @@ func (c *Case) countTowards(rules map[string]*Rule) {
 
 // shortcoming says why the implementation is not conformant by this run, and nothing if it is.
 func (r *Report) shortcoming(profile []trace.Capability) string {
-	var bad []string
+	var broken []string
 	for _, rule := range r.Rules {
-		if !rule.Verdict.Good() && rule.Level.Gate(r.Suite.Strict) {
-			bad = append(bad, rule.ID)
+		if rule.Verdict.Broken() && rule.Level.Gate(r.Suite.Strict) {
+			broken = append(broken, rule.ID)
 		}
 	}
 	var lacks []string
@@ -210,20 +232,27 @@ func (r *Report) shortcoming(profile []trace.Capability) string {
 			lacks = append(lacks, string(c))
 		}
 	}
+	var failed []Case // otherwise than by breaking a rule
+	for _, c := range r.Cases {
+		if !c.Verdict.Good() && (!c.Verdict.Broken() || len(c.Violations) == 0) {
+			failed = append(failed, c)
+		}
+	}
 	switch {
-	case len(bad) == 1:
-		return "the rule " + bad[0] + " is not kept"
-	case len(bad) > 1:
-		return "rules are not kept: " + strings.Join(bad, ", ")
+	case len(broken) == 1:
+		return "the rule " + broken[0] + " is not kept"
+	case len(broken) > 1:
+		return fmt.Sprintf("%d rules are not kept: %s", len(broken), strings.Join(broken, ", "))
+	case len(failed) == 1:
+		return fmt.Sprintf("the case %q came to %s", failed[0].ID, failed[0].Verdict)
+	case len(failed) > 1:
+		return fmt.Sprintf("%d cases could not be judged, the first is %q, which came to %s", len(failed), failed[0].ID, failed[0].Verdict)
 	case len(lacks) > 0:
 		return "the profile " + r.Suite.Profile + " needs what the implementation lacks: " + strings.Join(lacks, ", ")
 	case !r.Complete:
 		return "the run was broken off"
-	}
-	for _, c := range r.Cases {
-		if !c.Verdict.Good() && len(c.Violations) == 0 {
-			return "the case " + c.ID + " came to " + string(c.Verdict)
-		}
+	case r.Ran() == 0:
+		return "nothing was run"
 	}
 	return ""
 }

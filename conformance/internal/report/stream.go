@@ -19,7 +19,7 @@ type Line struct {
 	Implementation *trace.Description `json:"implementation,omitempty"`
 	Case           *Case              `json:"case,omitempty"`
 	Complete       bool               `json:"complete,omitempty"`
-	Cases          int                `json:"cases,omitempty"`   // of a footer: how many case lines there are
+	Cases          int                `json:"cases,omitempty"`   // of a header: how many cases there are to run; of a footer: how many case lines there are
 	Seconds        float64            `json:"seconds,omitempty"` // of a footer
 }
 
@@ -31,10 +31,10 @@ type Stream struct {
 	err   error
 }
 
-// NewStream writes the header and returns the stream.
-func NewStream(w io.Writer, suite Suite, impl trace.Description) *Stream {
+// NewStream writes the header and returns the stream. The number of cases is that of the ones to run, 0 if it is not known.
+func NewStream(w io.Writer, suite Suite, impl trace.Description, cases int) *Stream {
 	s := &Stream{enc: json.NewEncoder(w)}
-	s.write(Line{Type: "header", Schema: Schema, Suite: &suite, Implementation: &impl})
+	s.write(Line{Type: "header", Schema: Schema, Suite: &suite, Implementation: &impl, Cases: cases})
 	return s
 }
 
