@@ -262,6 +262,7 @@ func readerRead(t *Testee) {
 				t.Expect(read(r)).To(FailWith(Exception("another")))
 			})
 			It("refuses a second call that has to wait: "+name, Rule("reader.read.second-waiter-refused"), func() {
+				t.NeedsExactSettling() // otherwise the first may not have begun to wait
 				first := r.ReadExactly(3)
 				t.Expect(read(r)).To(FailWith(ConcurrentRead))
 				t.Expect(first).To(BePending())
@@ -358,7 +359,9 @@ func readerRead(t *Testee) {
 			})
 			It("can be called again after it was cancelled: "+c.name, Rule("reader.read.cancel-keeps-data"), func() {
 				r.FeedData(c.fed)
-				c.call(r).Cancel()
+				first := c.call(r)
+				first.Cancel()
+				t.Expect(first).To(FailWith(Cancelled))
 				again := c.call(r)
 				t.Expect(again).To(BePending())
 				r.FeedData("\nSEPxy")

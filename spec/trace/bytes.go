@@ -16,7 +16,7 @@ type Bytes []byte
 const (
 	longBytes   = 256     // below this length a plain string is always written
 	longRun     = 64      // a run of one byte at least this long is written in repeat form
-	maxExpanded = 1 << 28 // bytes; a repeat form that stands for more is refused
+	maxExpanded = 1 << 28 // bytes; repeat forms that stand for more, alone or in a list, are refused
 )
 
 // MarshalJSON implements [json.Marshaler].
@@ -122,8 +122,8 @@ func decodeBytes(out, in []byte) ([]byte, error) {
 		if form.Repeat == nil || form.Times == nil || *form.Times < 0 {
 			return nil, fmt.Errorf("bytes: a repeat form has a string and a count that is not negative: %.80s", in)
 		}
-		if len(*form.Repeat) > 0 && *form.Times > maxExpanded/len(*form.Repeat) {
-			return nil, fmt.Errorf("bytes: the repeat form stands for more than %d bytes: %.80s", maxExpanded, in)
+		if len(*form.Repeat) > 0 && *form.Times > (maxExpanded-len(out))/len(*form.Repeat) {
+			return nil, fmt.Errorf("bytes: with this repeat form it is more than %d bytes: %.80s", maxExpanded, in)
 		}
 		return append(out, bytes.Repeat(*form.Repeat, *form.Times)...), nil
 	case '[':
@@ -261,7 +261,7 @@ func (d Data) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (d *Data) UnmarshalJSON(in []byte) error {
-	if trimmed := bytes.TrimSpace(in); bytes.HasPrefix(trimmed, []byte("{")) && bytes.Contains(trimmed, []byte(`"form"`)) {
+	if hasForm(in) {
 		var form dataJSON
 		if err := strict(in, &form); err != nil {
 			return fmt.Errorf("data: %w", err)
@@ -271,6 +271,17 @@ func (d *Data) UnmarshalJSON(in []byte) error {
 	}
 	d.Form = ""
 	return d.Bytes.UnmarshalJSON(in)
+}
+
+// hasForm tells whether the JSON is an object that names a form, and not the repeat form of the bytes alone.
+func hasForm(in []byte) bool {
+	if !bytes.HasPrefix(bytes.TrimSpace(in), []byte("{")) || !bytes.Contains(in, []byte(`"form"`)) {
+		return false
+	}
+	var keys map[string]json.RawMessage
+	_ = json.Unmarshal(in, &keys) // what is wrong with it is said by whoever decodes it in full
+	_, ok := keys["form"]
+	return ok
 }
 
 // String shows the data as they were passed.

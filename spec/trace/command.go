@@ -1,5 +1,10 @@
 package trace
 
+import (
+	"errors"
+	"fmt"
+)
+
 // Op names a command: the family of the object it is about, a dot, and what is done.
 type Op string
 
@@ -40,7 +45,7 @@ type Command struct {
 	N          *int     `json:"n,omitempty"`         // a number of bytes or of items
 	Separator  *Data    `json:"separator,omitempty"` // a single separator
 	Separators []Data   `json:"separators,omitzero"` // a tuple of separators; an empty, non-nil slice is an empty tuple
-	Names      []string `json:"names,omitempty"`     // names to forget
+	Names      []string `json:"names,omitzero"`      // names to forget; an empty, non-nil slice is none of them
 	Until      *Until   `json:"until,omitempty"`     // what run waits for
 	Ms         int      `json:"ms,omitempty"`        // how long run waits at most, in milliseconds
 
@@ -49,9 +54,43 @@ type Command struct {
 	NoSettle bool `json:"no_settle,omitempty"`
 }
 
-// Until is a condition that run waits for. It counts from the beginning of the session, so there is no race with the past.
+// Until is a condition that run waits for: a call has finished, or an event has been there. It counts from the beginning of
+// the session, so there is no race with the past.
 type Until struct {
-	Done string `json:"done"` // the call of this name has finished
+	Done  string    `json:"done,omitempty"`  // the call of this name has finished
+	Event EventName `json:"event,omitempty"` // this event has occurred
+	On    string    `json:"on,omitempty"`    // of an event: to the object or call of this name; not given: to any
+	Count int       `json:"count,omitempty"` // of an event: at least so often; not given: once
+}
+
+// Validate reports what is wrong with the condition, nil if nothing is.
+func (u Until) Validate() error {
+	switch {
+	case (u.Done != "") == (u.Event != ""):
+		return errors.New("a condition has one of done and event")
+	case u.Done != "" && (u.On != "" || u.Count != 0):
+		return errors.New("on and count are for events, not for done")
+	case u.Event != "" && !u.Event.known():
+		return fmt.Errorf("there is no event %q", u.Event)
+	case u.Count < 0:
+		return fmt.Errorf("count is %d, but must not be negative", u.Count)
+	}
+	return nil
+}
+
+// String shows the condition.
+func (u Until) String() string {
+	if u.Done != "" {
+		return u.Done + " is done"
+	}
+	s := string(u.Event)
+	if u.On != "" {
+		s += " " + u.On
+	}
+	if u.Count > 1 {
+		s += fmt.Sprintf(", %d times", u.Count)
+	}
+	return s
 }
 
 // Name returns what the objects or calls made by the command are known by, the empty string if it makes none.

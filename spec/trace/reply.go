@@ -61,7 +61,7 @@ type Value struct {
 	Text  *string `json:"text,omitempty"`
 	Int   *int    `json:"int,omitempty"`
 	Bool  *bool   `json:"bool,omitempty"`
-	List  []Value `json:"list,omitempty"`
+	List  []Value `json:"list,omitzero"` // an empty, non-nil slice is an empty list
 	Error *Error  `json:"error,omitempty"`
 	// Type is the native type where it is not the one that the language has for such a value: a mutable buffer for bytes.
 	Type string `json:"type,omitempty"`
@@ -213,6 +213,15 @@ var Events = []struct {
 	{Warned, "a warning was given; has `text`"},
 	{Logged, "the implementation logged; has `text`"},
 	{Unsettled, "the implementation did not come to rest: it spins"},
+}
+
+func (n EventName) known() bool {
+	for _, e := range Events {
+		if n == e.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // An Event is something that the implementation did by itself.

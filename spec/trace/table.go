@@ -233,6 +233,11 @@ func (c *Command) Validate() error {
 	if c.Separator != nil && c.Separators != nil {
 		return fmt.Errorf("%s takes separator or separators, not both", c.Op)
 	}
+	if c.Until != nil {
+		if err := c.Until.Validate(); err != nil {
+			return fmt.Errorf("%s: %w", c.Op, err)
+		}
+	}
 	return c.eachData(func(d *Data) error {
 		if !d.Form.known() {
 			return fmt.Errorf("%s: there is no form of data %q", c.Op, d.Form)
@@ -323,7 +328,7 @@ func (c Command) String() string {
 		args = append(args, strings.Join(c.Names, ", "))
 	}
 	if c.Until != nil {
-		add("until", "done "+c.Until.Done)
+		add("until", c.Until)
 		add("ms", c.Ms)
 	}
 	if c.NoSettle {

@@ -41,29 +41,49 @@ func (v Violation) String() string { return v.Rule + ": " + v.Text }
 // ReadTranscript decodes and validates a transcript. Unknown fields, commands that are not in the table and replies that
 // break their contract are errors that name the step.
 func ReadTranscript(r io.Reader) (*Transcript, error) {
-	var t Transcript
+	var in struct {
+		Transcript
+		Steps []json.RawMessage `json:"steps"` // decoded one by one, so that an error names the step
+	}
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&t); err != nil {
+	if err := dec.Decode(&in); err != nil {
 		return nil, fmt.Errorf("not a transcript: %w", err)
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return nil, fmt.Errorf("not a transcript: something follows the end of the object")
 	}
+	t := in.Transcript
 	if t.Schema != TranscriptSchema {
 		return nil, fmt.Errorf("the transcript has schema %d, this program reads schema %d", t.Schema, TranscriptSchema)
 	}
-	for i, s := range t.Steps {
-		if err := s.Command.Validate(); err != nil {
+	for i, text := range in.Steps {
+		var s Step
+		if err := s.read(text); err != nil {
 			return nil, fmt.Errorf("step %d of the transcript: %w", i+1, err)
 		}
-		if s.Reply != nil {
-			if err := s.Reply.Validate(); err != nil {
-				return nil, fmt.Errorf("step %d of the transcript: %w", i+1, err)
-			}
+		t.Steps = append(t.Steps, s)
+	}
+	for _, e := range t.Closing {
+		if err := e.validate(); err != nil {
+			return nil, fmt.Errorf("the closing of the transcript: %w", err)
 		}
 	}
 	return &t, nil
+}
+
+// read decodes and validates a step.
+func (s *Step) read(text []byte) error {
+	if err := strict(text, s); err != nil {
+		return err
+	}
+	if err := s.Command.Validate(); err != nil {
+		return err
+	}
+	if s.Reply == nil {
+		return nil
+	}
+	return s.Reply.Validate()
 }
 
 // Write encodes the transcript, one step a line.

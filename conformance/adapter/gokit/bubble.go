@@ -27,7 +27,7 @@ func (s *session) live(impl *Implementation) {
 		}
 	}()
 	bubble(func() {
-		w := &world{impl: impl, readers: map[string]Reader{}, transports: map[string]*mock{}, calls: map[string]*call{}}
+		w := &world{impl: impl, readers: map[string]Reader{}, transports: map[string]*mock{}, calls: map[string]*call{}, counts: map[happening]int{}}
 		for b := range s.work {
 			b.done <- w.carryOut(b.commands)
 		}
@@ -72,7 +72,8 @@ type world struct {
 
 	mu     sync.Mutex
 	events []trace.Event
-	death  *adapter.Failure // a panic in a call
+	counts map[happening]int // since the session began
+	death  *adapter.Failure  // a panic in a call
 }
 
 // A call is a started read.
@@ -112,10 +113,23 @@ func (m *mock) ResumeReading() error {
 	return nil
 }
 
+// A happening is an event as conditions count it.
+type happening struct {
+	ev trace.EventName
+	on string // empty: on any
+}
+
 func (w *world) emit(e trace.Event) {
 	w.mu.Lock()
-	w.events = append(w.events, e)
+	w.note(e)
 	w.mu.Unlock()
+}
+
+// note adds an event; the lock is held.
+func (w *world) note(e trace.Event) {
+	w.events = append(w.events, e)
+	w.counts[happening{e.Ev, e.On}]++
+	w.counts[happening{ev: e.Ev}]++
 }
 
 func (w *world) carryOut(commands []trace.Command) (r result) {
@@ -175,7 +189,7 @@ func (w *world) do(c *trace.Command) trace.Reply {
 		}
 		call.reported = true
 		if call.ended {
-			w.events = append(w.events, call.end)
+			w.note(call.end)
 		}
 	} else if !c.NoSettle {
 		synctest.Wait()
@@ -308,7 +322,7 @@ func (w *world) iterate(ctx context.Context, this *call, r Reader, n int) error 
 		v := trace.BytesValue(line)
 		w.mu.Lock()
 		if !this.silent {
-			w.events = append(w.events, trace.Event{Ev: trace.Item, On: this.command.As, Value: &v})
+			w.note(trace.Event{Ev: trace.Item, On: this.command.As, Value: &v})
 		}
 		w.mu.Unlock()
 		if items++; items == n {
@@ -331,7 +345,7 @@ func (w *world) follow(ctx context.Context, this *call, r Reader) {
 		}
 		this.end, this.ended = end, true
 		if this.reported && !this.silent {
-			w.events = append(w.events, end)
+			w.note(end)
 		}
 	}()
 	b, err := w.perform(ctx, this, r)
@@ -349,22 +363,23 @@ func (w *world) follow(ctx context.Context, this *call, r Reader) {
 	}
 }
 
-// run waits for a call to finish. Time in a bubble passes at once when nothing else happens.
+// run waits for a condition. Time in a bubble passes at once when nothing else happens.
 func (w *world) run(c *trace.Command) trace.Reply {
-	call := w.calls[c.Until.Done]
-	if call == nil {
-		return fault("there is no call %q", c.Until.Done)
-	}
-	done := func() bool {
+	u := c.Until
+	holds := func() bool {
 		synctest.Wait()
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return call.ended
+		if u.Event != "" {
+			return w.counts[happening{u.Event, u.On}] >= max(u.Count, 1)
+		}
+		call := w.calls[u.Done]
+		return call == nil || call.ended
 	}
-	if !done() {
+	if !holds() {
 		time.Sleep(time.Duration(c.Ms) * time.Millisecond)
 	}
-	v := trace.BoolValue(done())
+	v := trace.BoolValue(holds())
 	return trace.Reply{Returned: &v}
 }
 

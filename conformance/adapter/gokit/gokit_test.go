@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -417,7 +418,7 @@ func TestHangs(t *testing.T) {
 		s := begin(t, implementation(broken{feed: func() error {
 			go func() {
 				for !enough.Load() {
-					time.Now() // it never sleeps
+					runtime.Gosched() // it never waits
 				}
 			}()
 			return nil

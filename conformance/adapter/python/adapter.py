@@ -22,6 +22,7 @@ wire protocol, replay, self-check.
 
 import array
 import asyncio
+import collections
 import contextlib
 import functools
 import gc
@@ -321,6 +322,7 @@ class Session:
         self.calls = Family("call")  # tasks; None for a call that failed before there was a task
         self.waiting = {}  # those of them whose reply was pending: task to name
         self.events = []  # since the last reply
+        self.told = collections.Counter()  # the events of the replies before, by name and by object
         self.faults = []  # since the last reply, in callbacks, where they cannot be raised
         self.buffers = []  # to overwrite after the call at hand
         self.loop = loop_class()
@@ -374,8 +376,16 @@ class Session:
         reply = {"fault": "; ".join(self.faults)} if self.faults else dict(reply)
         if self.events:
             reply["events"] = self.events
+            self.told.update((event["ev"], event.get("on")) for event in self.events)
         self.faults, self.events = [], []
         return reply
+
+    def happened(self, ev, on):
+        """Tell how often an event has occurred since the session began: to an object, or to any."""
+        now = [(event["ev"], event.get("on")) for event in self.events]
+        if on is None:
+            return sum(n for (name, _), n in self.told.items() if name == ev) + sum(name == ev for name, _ in now)
+        return self.told[ev, on] + now.count((ev, on))
 
     def explain(self, command, exc):
         """Return the reply to a command that failed outside of the implementation."""
@@ -736,10 +746,14 @@ def settle(session, command):
 
 @command("run")
 def run(session, command):
-    task = session.calls[command["until"]["done"]]
+    until = command["until"]
     number(command["ms"])
     # Settling is exact: what objects in memory have not done by then they never will, so there is no sense in waiting
     # for the deadline.
+    if "event" in until:
+        ev, on, count = until["event"], until.get("on"), number(until.get("count", 1))
+        return lambda: TRUE if session.happened(ev, on) >= count else FALSE
+    task = session.calls[until["done"]]
     return lambda: TRUE if task is None or task.done() else FALSE
 
 
@@ -1412,6 +1426,8 @@ def check_pausing(talk):
     same(replies[4]["events"], [{"ev": "pause_reading", "on": "t"}])
     same(replies[5], {"returned": {"bytes": "ab"}, "events": [{"ev": "resume_reading", "on": "t"}]})
     same(replies[9], dict(NONE, events=[{"ev": "pause_reading", "on": "rigid"}]))
+    until = [{"event": "pause_reading", "on": "t"}, {"event": "pause_reading", "count": 2}, {"event": "pause_reading", "on": "t", "count": 2}]
+    same(talk.run(*({"op": "run", "until": u, "ms": 1} for u in until)), [TRUE, TRUE, FALSE])
 
 
 def check_iteration(talk):

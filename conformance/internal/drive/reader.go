@@ -27,9 +27,10 @@ func (t *Testee) newReader(c trace.Command) *Reader {
 
 // A Transport is the handle of a mock transport of the testee.
 type Transport struct {
-	t     *Testee
-	name  string
-	calls []trace.EventName
+	t      *Testee
+	name   string
+	calls  []trace.EventName       // since the last expectation
+	before map[trace.EventName]int // how often each came before that
 }
 
 // NewTransport makes a mock transport.
@@ -39,7 +40,7 @@ func (t *Testee) NewTransport() *Transport { return t.newTransport(nil) }
 func (t *Testee) NewTransportThatCannotPause() *Transport { return t.newTransport(trace.Bool(false)) }
 
 func (t *Testee) newTransport(canPause *bool) *Transport {
-	tr := &Transport{t: t, name: t.name("t")}
+	tr := &Transport{t: t, name: t.name("t"), before: map[trace.EventName]int{}}
 	t.c.transports[tr.name] = tr
 	t.do(trace.Command{Op: trace.MockMake, As: tr.name, CanPause: canPause})
 	return tr
@@ -49,7 +50,21 @@ func (t *Testee) newTransport(canPause *bool) *Transport {
 func (tr *Transport) Calls() []trace.EventName {
 	calls := tr.calls
 	tr.calls = nil
+	for _, c := range calls {
+		tr.before[c]++
+	}
 	return calls
+}
+
+// await waits until the transport was asked these since the last expectation.
+func (tr *Transport) await(calls []trace.EventName) {
+	due := map[trace.EventName]int{}
+	for _, c := range calls {
+		due[c]++
+	}
+	for c, n := range due {
+		tr.t.await(trace.Until{Event: c, On: tr.name, Count: tr.before[c] + n})
+	}
 }
 
 // SetTransport attaches a transport.
@@ -190,13 +205,19 @@ func (c *Call) now() (returned *trace.Value, raised *trace.Error, pending bool) 
 // pending stays so until another command comes.
 func (c *Call) outcome() (returned *trace.Value, raised *trace.Error, pending bool) {
 	if _, _, pending = c.now(); pending {
-		if c.t.Description.Settling == trace.Exact {
-			c.t.Settle()
-		} else {
-			c.t.do(trace.Command{Op: trace.Run, Until: &trace.Until{Done: c.command.As}, Ms: int(c.t.Options.Deadline.Milliseconds()) / 2})
-		}
+		c.t.await(trace.Until{Done: c.command.As})
 	}
 	return c.now()
+}
+
+// await lets the implementation run until a condition holds that a conforming implementation brings about. With exact
+// settling it holds by now, or never will.
+func (t *Testee) await(u trace.Until) {
+	if t.Description.Settling == trace.Exact {
+		t.Settle()
+		return
+	}
+	t.do(trace.Command{Op: trace.Run, Until: &u, Ms: int(t.Options.Deadline.Milliseconds()) / 2})
 }
 
 // Pending tells whether the call waits. Where the adapter's settling is not exact this proves nothing.

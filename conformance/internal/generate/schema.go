@@ -20,7 +20,10 @@ func schemaOfTrace() ([]byte, error) {
 	types := map[trace.ArgType]object{
 		trace.IntArg: {"type": "integer"}, trace.BoolArg: {"type": "boolean"}, trace.NameArg: text, trace.TextArg: text,
 		trace.NamesArg: {"type": "array", "items": text}, trace.DataArg: ref("data"), trace.DatasArg: {"type": "array", "items": ref("data")},
-		trace.UntilArg: closed(object{"done": text}, "done"),
+		trace.UntilArg: {"oneOf": []object{
+			closed(object{"done": text}, "done"),
+			closed(object{"event": object{"enum": names(trace.Events)}, "on": text, "count": object{"type": "integer", "minimum": 1}}, "event"),
+		}},
 	}
 	var commands []object
 	for _, s := range trace.Commands {
@@ -48,12 +51,10 @@ func schemaOfTrace() ([]byte, error) {
 		c["description"] = s.Doc
 		commands = append(commands, c)
 	}
-	var kinds, events, forms, capabilities []string
+	events := names(trace.Events)
+	var kinds, forms, capabilities []string
 	for _, k := range trace.Kinds {
 		kinds = append(kinds, string(k.Name))
-	}
-	for _, e := range trace.Events {
-		events = append(events, string(e.Name))
 	}
 	for _, f := range trace.Forms {
 		forms = append(forms, string(f.Name))
@@ -99,6 +100,17 @@ func schemaOfTrace() ([]byte, error) {
 		},
 	}
 	return indented(schema)
+}
+
+func names(events []struct {
+	Name trace.EventName
+	Doc  string
+}) []string {
+	var out []string
+	for _, e := range events {
+		out = append(out, string(e.Name))
+	}
+	return out
 }
 
 // closed is an object of these properties and no others.
