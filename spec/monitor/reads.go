@@ -130,7 +130,14 @@ func (a *attempt) waits(broken string) {
 		return
 	}
 	if a.s.waiter != nil {
+		loses := toEOF(a.c.command) && len(a.s.buf) > 0 // it may have taken what there was before it had to wait: a quirk
+		if loses {
+			a.note("reader.read.to-eof-failure-loses-data")
+		}
 		a.refuses(trace.ConcurrentRead, "reader.read.second-waiter-refused")
+		if loses {
+			a.raises(failure{kind: trace.ConcurrentRead, expected: -1, consumed: -1}, nil, "", "")
+		}
 		return
 	}
 	s := a.s

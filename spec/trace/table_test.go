@@ -142,6 +142,7 @@ func TestEveryRowOfTheTable(t *testing.T) {
 
 func TestValidateLooksAtData(t *testing.T) {
 	until := Command{Op: ReaderReadUntil, On: "r", As: "c"}
+	waits := func(u Until) Command { return Command{Op: Run, Until: &u, Ms: 1} }
 	with := func(change func(*Command)) Command { c := until; change(&c); return c }
 	for name, test := range map[string]struct {
 		command Command
@@ -150,6 +151,13 @@ func TestValidateLooksAtData(t *testing.T) {
 		"no operation":                 {Command{}, `no command ""`},
 		"an invented operation":        {Command{Op: "reader.peek", On: "r", As: "c"}, `no command "reader.peek"`},
 		"neither separator":            {until, ""},
+		"waiting for an event":         {waits(Until{Event: Unhandled}), ""},
+		"waiting for several of one":   {waits(Until{Event: PauseReading, On: "t", Count: 2}), ""},
+		"waiting for nothing":          {waits(Until{}), "one of done and event"},
+		"waiting for two things":       {waits(Until{Done: "c", Event: Finished}), "one of done and event"},
+		"waiting for two ends":         {waits(Until{Done: "c", Count: 2}), "on and count are for events"},
+		"waiting for an invented one":  {waits(Until{Event: "exploded"}), `no event "exploded"`},
+		"waiting for less than none":   {waits(Until{Event: Finished, Count: -1}), "must not be negative"},
 		"separator and separators":     {with(func(c *Command) { c.Separator, c.Separators = D("a"), []Data{} }), "separator or separators, not both"},
 		"an empty tuple":               {with(func(c *Command) { c.Separators = []Data{} }), ""},
 		"an empty separator":           {with(func(c *Command) { c.Separator = D("") }), ""},
@@ -287,22 +295,23 @@ func TestNeeds(t *testing.T) {
 
 func TestCommandString(t *testing.T) {
 	for want, c := range map[string]Command{
-		`r = reader.make(limit: 4)`:                 {Op: ReaderMake, As: "r", Limit: Int(4)},
-		`t = mock.make(can_pause: false)`:           {Op: MockMake, As: "t", CanPause: Bool(false)},
-		`r.set_transport(t)`:                        {Op: ReaderSetTransport, On: "r", Transport: "t"},
-		`r.feed_data("a\n", no settling)`:           {Op: ReaderFeedData, On: "r", Data: D("a\n"), NoSettle: true},
-		`r.feed_data(view("ab"))`:                   {Op: ReaderFeedData, On: "r", Data: &Data{Bytes: Bytes("ab"), Form: View}},
-		`r.set_exception("boom")`:                   {Op: ReaderSetException, On: "r", Exception: Text("boom")},
-		`r.set_exception(none)`:                     {Op: ReaderSetException, On: "r"},
-		`c = r.read()`:                              {Op: ReaderRead, On: "r", As: "c"},
-		`c = r.readexactly(-1)`:                     {Op: ReaderReadExactly, On: "r", As: "c", N: Int(-1)},
-		`c = r.readuntil("SEP")`:                    {Op: ReaderReadUntil, On: "r", As: "c", Separator: D("SEP")},
-		`c = r.readuntil(("a", bytearray("\xff")))`: {Op: ReaderReadUntil, On: "r", As: "c", Separators: []Data{*D("a"), {Bytes: Bytes("\xff"), Form: ByteArray}}},
-		`c = r.readuntil(())`:                       {Op: ReaderReadUntil, On: "r", As: "c", Separators: []Data{}},
-		`cancel c()`:                                {Op: Cancel, On: "c"},
-		`run(until: done c, ms: 500)`:               {Op: Run, Until: &Until{Done: "c"}, Ms: 500},
-		`forget(r, t)`:                              {Op: Forget, Names: []string{"r", "t"}},
-		`settle()`:                                  {Op: Settle},
+		`r = reader.make(limit: 4)`:                   {Op: ReaderMake, As: "r", Limit: Int(4)},
+		`t = mock.make(can_pause: false)`:             {Op: MockMake, As: "t", CanPause: Bool(false)},
+		`r.set_transport(t)`:                          {Op: ReaderSetTransport, On: "r", Transport: "t"},
+		`r.feed_data("a\n", no settling)`:             {Op: ReaderFeedData, On: "r", Data: D("a\n"), NoSettle: true},
+		`r.feed_data(view("ab"))`:                     {Op: ReaderFeedData, On: "r", Data: &Data{Bytes: Bytes("ab"), Form: View}},
+		`r.set_exception("boom")`:                     {Op: ReaderSetException, On: "r", Exception: Text("boom")},
+		`r.set_exception(none)`:                       {Op: ReaderSetException, On: "r"},
+		`c = r.read()`:                                {Op: ReaderRead, On: "r", As: "c"},
+		`c = r.readexactly(-1)`:                       {Op: ReaderReadExactly, On: "r", As: "c", N: Int(-1)},
+		`c = r.readuntil("SEP")`:                      {Op: ReaderReadUntil, On: "r", As: "c", Separator: D("SEP")},
+		`c = r.readuntil(("a", bytearray("\xff")))`:   {Op: ReaderReadUntil, On: "r", As: "c", Separators: []Data{*D("a"), {Bytes: Bytes("\xff"), Form: ByteArray}}},
+		`c = r.readuntil(())`:                         {Op: ReaderReadUntil, On: "r", As: "c", Separators: []Data{}},
+		`cancel c()`:                                  {Op: Cancel, On: "c"},
+		`run(until: c is done, ms: 500)`:              {Op: Run, Until: &Until{Done: "c"}, Ms: 500},
+		`run(until: pause_reading t, 2 times, ms: 5)`: {Op: Run, Until: &Until{Event: PauseReading, On: "t", Count: 2}, Ms: 5},
+		`forget(r, t)`:                                {Op: Forget, Names: []string{"r", "t"}},
+		`settle()`:                                    {Op: Settle},
 	} {
 		want = strings.ReplaceAll(want, `\xff`, `\u00ff`)
 		if got := c.String(); got != want {

@@ -268,7 +268,11 @@ func (w *world) invoke(c *trace.Command) trace.Reply {
 		v := trace.BoolValue(r.AtEOF())
 		return trace.Reply{Returned: &v}
 	}
-	return w.start(c, r)
+	switch c.Op {
+	case trace.ReaderRead, trace.ReaderReadLine, trace.ReaderReadExactly, trace.ReaderReadUntil, trace.ReaderIterate:
+		return w.start(c, r)
+	}
+	return fault("the kit does not know %s", c.Op)
 }
 
 // start begins a call that may wait, in a goroutine of its own.
@@ -366,6 +370,10 @@ func (w *world) follow(ctx context.Context, this *call, r Reader) {
 // run waits for a condition. Time in a bubble passes at once when nothing else happens.
 func (w *world) run(c *trace.Command) trace.Reply {
 	u := c.Until
+	call := w.calls[u.Done]
+	if u.Done != "" && call == nil {
+		return fault("there is no call %q", u.Done)
+	}
 	holds := func() bool {
 		synctest.Wait()
 		w.mu.Lock()
@@ -373,8 +381,7 @@ func (w *world) run(c *trace.Command) trace.Reply {
 		if u.Event != "" {
 			return w.counts[happening{u.Event, u.On}] >= max(u.Count, 1)
 		}
-		call := w.calls[u.Done]
-		return call == nil || call.ended
+		return call.ended
 	}
 	if !holds() {
 		time.Sleep(time.Duration(c.Ms) * time.Millisecond)

@@ -170,6 +170,10 @@ func run(as string) trace.Command {
 	return trace.Command{Op: trace.Run, Until: &trace.Until{Done: as}, Ms: 60_000}
 }
 
+func runUntil(event trace.EventName, on string, count int) trace.Command {
+	return trace.Command{Op: trace.Run, Until: &trace.Until{Event: event, On: on, Count: count}, Ms: 1000}
+}
+
 func on(op trace.Op, name string) trace.Command { return trace.Command{Op: op, On: name} }
 
 func soon(c trace.Command) trace.Command { c.NoSettle = true; return c }
@@ -234,6 +238,11 @@ func TestSessions(t *testing.T) {
 		"run until a call is done, or in vain": {
 			[]trace.Command{makeReader(4), read("c1", 1), run("c1"), feed("a"), run("c1")},
 			[]string{"returned none", "pending", "returned false", `returned none; finished c1 returned "a"`, "returned true"},
+		},
+		"run until an event, counted from the beginning": {
+			[]trace.Command{makeReader(1), mock, attach, feed("abc"), runUntil(trace.PauseReading, "t", 1), runUntil(trace.PauseReading, "", 2), runUntil(trace.PauseReading, "r", 1), runUntil(trace.ResumeReading, "t", 0),
+				read("c1", 9), runUntil(trace.ResumeReading, "t", 0)},
+			[]string{"returned none", "returned none", "returned none", "returned none; pause_reading t", "returned true", "returned false", "returned false", "returned false", `returned "abc"; resume_reading t`, "returned true"},
 		},
 		"forget all": {
 			[]trace.Command{makeReader(4), mock, read("c1", 1), {Op: trace.Forget}, feed("a"), on(trace.Cancel, "c1"), makeReader(4), attach, mock, attach, read("c1", 1)},

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -64,6 +65,9 @@ func parse(fsys fs.FS, catalogue *spec.Catalogue) ([]Mutant, error) {
 		if err := dec.Decode(&mutants); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			continue
+		}
+		if err := dec.Decode(new(any)); err != io.EOF {
+			errs = append(errs, fmt.Errorf("%s: something follows the list of mutants", name))
 		}
 		for _, m := range mutants {
 			fault := func(format string, args ...any) {
