@@ -32,6 +32,7 @@ func (s *session) live(impl *Implementation) {
 			b.done <- w.carryOut(b.commands)
 		}
 		w.forget(nil)
+		w.dismiss()
 	})
 }
 
@@ -74,11 +75,47 @@ type world struct {
 	events []trace.Event
 	counts map[happening]int // since the session began
 	death  *adapter.Failure  // a panic in a call
+	idle   []hand            // goroutines that have no call to make
+}
+
+// A hand is a goroutine that makes calls, one after the other: its stack has grown to what they need.
+type hand chan *call
+
+// take returns a hand that has nothing to do.
+func (w *world) take() hand {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.idle); n > 0 {
+		h := w.idle[n-1]
+		w.idle = w.idle[:n-1]
+		return h
+	}
+	h := make(hand, 1)
+	go func() {
+		for this := range h {
+			w.follow(this)
+			w.mu.Lock()
+			w.idle = append(w.idle, h)
+			w.mu.Unlock()
+		}
+	}()
+	return h
+}
+
+// dismiss ends the hands that have nothing to do. One whose call never came back keeps the bubble from ending in peace.
+func (w *world) dismiss() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.idle {
+		close(h)
+	}
 }
 
 // A call is a started read.
 type call struct {
-	command  *trace.Command
+	command  trace.Command
+	reader   Reader
+	ctx      context.Context
 	cancel   context.CancelFunc
 	ended    bool
 	end      trace.Event // how
@@ -278,15 +315,15 @@ func (w *world) invoke(c *trace.Command) trace.Reply {
 // start begins a call that may wait, in a goroutine of its own.
 func (w *world) start(c *trace.Command, r Reader) trace.Reply {
 	ctx, cancel := context.WithCancel(context.Background())
-	this := &call{command: c, cancel: cancel}
+	this := &call{command: *c, reader: r, ctx: ctx, cancel: cancel}
 	w.calls[c.As] = this
-	go w.follow(ctx, this, r)
+	w.take() <- this
 	return trace.Reply{Pending: c.As}
 }
 
 // perform makes the call.
-func (w *world) perform(ctx context.Context, this *call, r Reader) (b []byte, err error) {
-	n := -1
+func (w *world) perform(this *call) (b []byte, err error) {
+	ctx, r, n := this.ctx, this.reader, -1
 	if this.command.N != nil {
 		n = *this.command.N
 	}
@@ -298,9 +335,9 @@ func (w *world) perform(ctx context.Context, this *call, r Reader) (b []byte, er
 	case trace.ReaderReadExactly:
 		return r.ReadExactly(ctx, n)
 	case trace.ReaderReadUntil:
-		return r.ReadUntil(ctx, separators(this.command))
+		return r.ReadUntil(ctx, separators(&this.command))
 	}
-	return nil, w.iterate(ctx, this, r, n)
+	return nil, w.iterate(this, n)
 }
 
 func separators(c *trace.Command) [][]byte {
@@ -317,9 +354,9 @@ func separators(c *trace.Command) [][]byte {
 	return out
 }
 
-func (w *world) iterate(ctx context.Context, this *call, r Reader, n int) error {
+func (w *world) iterate(this *call, n int) error {
 	items := 0
-	for line, err := range r.Lines(ctx) {
+	for line, err := range this.reader.Lines(this.ctx) {
 		if err != nil {
 			return err
 		}
@@ -337,7 +374,7 @@ func (w *world) iterate(ctx context.Context, this *call, r Reader, n int) error 
 }
 
 // follow makes a call and notes how it ends.
-func (w *world) follow(ctx context.Context, this *call, r Reader) {
+func (w *world) follow(this *call) {
 	defer this.cancel()
 	end := trace.Event{Ev: trace.Finished, On: this.command.As}
 	defer func() {
@@ -352,7 +389,7 @@ func (w *world) follow(ctx context.Context, this *call, r Reader) {
 			w.note(end)
 		}
 	}()
-	b, err := w.perform(ctx, this, r)
+	b, err := w.perform(this)
 	switch {
 	case err != nil:
 		end.Raised = w.failure(err)
@@ -422,11 +459,11 @@ func (w *world) drop(c *call) {
 
 // failure turns an error of the implementation into one of the vocabulary.
 func (w *world) failure(err error) *trace.Error {
+	if e, ok := err.(*exception); ok { // nearly always it comes back as it is
+		return e.failure(err)
+	}
 	var out trace.Error
-	var scripted *exception
 	switch {
-	case errors.As(err, &scripted):
-		return &trace.Error{Kind: trace.Scripted, Native: nativeType(err), Message: scripted.text}
 	case errors.Is(err, context.Canceled):
 		out.Kind = trace.Cancelled
 	case errors.Is(err, errors.ErrUnsupported):
@@ -434,11 +471,19 @@ func (w *world) failure(err error) *trace.Error {
 	default:
 		out = w.impl.Classify(err)
 	}
-	if out.Kind == "" {
+	if out.Kind == "" || out.Kind == trace.OtherError {
+		var wrapped *exception
+		if errors.As(err, &wrapped) {
+			return wrapped.failure(err)
+		}
 		out.Kind = trace.OtherError
 	}
 	out.Native, out.Message = nativeType(err), err.Error()
 	return &out
+}
+
+func (e *exception) failure(as error) *trace.Error {
+	return &trace.Error{Kind: trace.Scripted, Native: nativeType(as), Message: e.text}
 }
 
 func nativeType(err error) string { return strings.TrimPrefix(reflect.TypeOf(err).String(), "*") }

@@ -44,23 +44,13 @@ func (r reader) ReadUntil(ctx context.Context, separators [][]byte) ([]byte, err
 }
 
 func classify(err error) trace.Error {
-	var (
-		incomplete *stream.IncompleteReadError
-		overrun    *stream.LimitOverrunError
-	)
+	switch e := err.(type) { // as they come from a read: quicker than errors.As
+	case *stream.IncompleteReadError:
+		return incomplete(e)
+	case *stream.LimitOverrunError:
+		return trace.Error{Kind: trace.LimitOverrun, Consumed: &e.Consumed}
+	}
 	switch {
-	case errors.As(err, &incomplete):
-		partial := trace.Bytes(incomplete.Partial)
-		if partial == nil {
-			partial = trace.Bytes{}
-		}
-		e := trace.Error{Kind: trace.IncompleteRead, Partial: &partial}
-		if incomplete.Expected >= 0 {
-			e.Expected = &incomplete.Expected
-		}
-		return e
-	case errors.As(err, &overrun):
-		return trace.Error{Kind: trace.LimitOverrun, Consumed: &overrun.Consumed}
 	case errors.Is(err, stream.ErrInvalidArgument):
 		return trace.Error{Kind: trace.InvalidArgument}
 	case errors.Is(err, stream.ErrConcurrentRead):
@@ -69,4 +59,16 @@ func classify(err error) trace.Error {
 		return trace.Error{Kind: trace.InvalidState}
 	}
 	return trace.Error{Kind: trace.OtherError}
+}
+
+func incomplete(e *stream.IncompleteReadError) trace.Error {
+	partial := trace.Bytes(e.Partial)
+	if partial == nil {
+		partial = trace.Bytes{}
+	}
+	out := trace.Error{Kind: trace.IncompleteRead, Partial: &partial}
+	if e.Expected >= 0 {
+		out.Expected = &e.Expected
+	}
+	return out
 }
