@@ -86,6 +86,13 @@ func readerReadLine(t *Testee) {
 				t.Expect(r.ReadLine()).To(Return(want))
 			}
 		})
+		It("waits though much is there without an LF", Rule("reader.readline.waits-for-lf"), func() {
+			r.FeedData("abcdef", "ghi")
+			line := r.ReadLine()
+			t.Expect(line).To(BePending())
+			r.FeedData("\n")
+			t.Expect(line).To(Return("abcdefghi\n"))
+		})
 		It("waits over any number of chunks", Rule("reader.readline.waits-for-lf"), func() {
 			line := r.ReadLine()
 			for _, chunk := range []string{"a", "b", "c", "\r", "d"} {

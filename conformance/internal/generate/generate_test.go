@@ -164,16 +164,16 @@ func TestTablesAreComplete(t *testing.T) {
 		}
 	}
 	for _, e := range trace.Events {
-		mentions(events(), string(e.Name))
+		mentions(listed(trace.Events), string(e.Name))
 	}
 	for _, k := range trace.Kinds {
-		mentions(kinds(), string(k.Name))
+		mentions(listed(trace.Kinds), string(k.Name))
 	}
 	for _, f := range trace.Forms {
-		mentions(forms(), string(f.Name))
+		mentions(listed(trace.Forms), string(f.Name))
 	}
 	for _, c := range trace.Capabilities {
-		mentions(capabilities(), string(c.Name))
+		mentions(listed(trace.Capabilities), string(c.Name))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/streamspec/streamspec/conformance"
 	"github.com/streamspec/streamspec/conformance/internal/mutants"
 	"github.com/streamspec/streamspec/spec"
+	"github.com/streamspec/streamspec/spec/trace"
 )
 
 func main() {
@@ -74,7 +75,7 @@ func generate(check bool) error {
 	for _, part := range []struct {
 		name string
 		text string
-	}{{"commands", commands()}, {"events", events()}, {"kinds", kinds()}, {"forms", forms()}, {"capabilities", capabilities()}} {
+	}{{"commands", commands()}, {"events", listed(trace.Events)}, {"kinds", listed(trace.Kinds)}, {"forms", listed(trace.Forms)}, {"capabilities", listed(trace.Capabilities)}} {
 		if guide, err = splice(guide, part.name, part.text); err != nil {
 			return err
 		}

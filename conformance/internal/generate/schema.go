@@ -52,16 +52,6 @@ func schemaOfTrace() ([]byte, error) {
 		commands = append(commands, c)
 	}
 	events := names(trace.Events)
-	var kinds, forms, capabilities []string
-	for _, k := range trace.Kinds {
-		kinds = append(kinds, string(k.Name))
-	}
-	for _, f := range trace.Forms {
-		forms = append(forms, string(f.Name))
-	}
-	for _, c := range trace.Capabilities {
-		capabilities = append(capabilities, string(c.Name))
-	}
 	outcome := object{"returned": ref("value"), "raised": ref("error"), "pending": text, "unsupported": text, "fault": text}
 	reply := closed(merge(outcome, object{"events": object{"type": "array", "items": ref("event")}, "turns": object{"type": "integer"}}))
 	reply["oneOf"] = []object{{"required": []string{"returned"}}, {"required": []string{"raised"}}, {"required": []string{"pending"}}, {"required": []string{"unsupported"}}, {"required": []string{"fault"}}}
@@ -79,7 +69,7 @@ func schemaOfTrace() ([]byte, error) {
 			}, "schema", "steps"),
 			"description": closed(object{
 				"protocol": object{"const": trace.ProtocolVersion}, "name": text, "version": text, "language": text, "target": text, "detail": text,
-				"settling": object{"enum": []trace.Settling{trace.Exact, trace.BestEffort}}, "capabilities": object{"type": "array", "items": object{"enum": capabilities}},
+				"settling": object{"enum": []trace.Settling{trace.Exact, trace.BestEffort}}, "capabilities": object{"type": "array", "items": object{"enum": names(trace.Capabilities)}},
 			}, "protocol", "name", "version", "target", "settling", "capabilities"),
 			"command": object{"oneOf": commands},
 			"reply":   reply,
@@ -91,9 +81,9 @@ func schemaOfTrace() ([]byte, error) {
 				"error": ref("error"), "type": text,
 			}),
 			"error": closed(object{
-				"kind": object{"enum": kinds}, "native": text, "message": text, "partial": ref("bytes"), "expected": object{"type": "integer"}, "consumed": object{"type": "integer"},
+				"kind": object{"enum": names(trace.Kinds)}, "native": text, "message": text, "partial": ref("bytes"), "expected": object{"type": "integer"}, "consumed": object{"type": "integer"},
 			}, "kind"),
-			"data": object{"oneOf": []object{ref("bytes"), closed(object{"form": object{"enum": forms}, "bytes": ref("bytes")}, "form", "bytes")}},
+			"data": object{"oneOf": []object{ref("bytes"), closed(object{"form": object{"enum": names(trace.Forms)}, "bytes": ref("bytes")}, "form", "bytes")}},
 			"bytes": object{"description": "Each code point U+0000 to U+00FF is one byte.", "oneOf": []object{
 				{"type": "string"}, closed(object{"repeat": ref("bytes"), "times": object{"type": "integer", "minimum": 0}}, "repeat", "times"), {"type": "array", "items": ref("bytes")},
 			}},
@@ -102,13 +92,14 @@ func schemaOfTrace() ([]byte, error) {
 	return indented(schema)
 }
 
-func names(events []struct {
-	Name trace.EventName
+// names lists the names of a table of the vocabulary.
+func names[N ~string](rows []struct {
+	Name N
 	Doc  string
-}) []string {
-	var out []string
-	for _, e := range events {
-		out = append(out, string(e.Name))
+}) []N {
+	out := make([]N, len(rows))
+	for i, r := range rows {
+		out[i] = r.Name
 	}
 	return out
 }

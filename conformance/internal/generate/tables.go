@@ -128,38 +128,15 @@ func commands() string {
 	return b.String() + "\n"
 }
 
-func events() string {
+// listed is a list of names, each with its line of explanation.
+func listed[N ~string](rows []struct {
+	Name N
+	Doc  string
+}) string {
 	var b strings.Builder
 	b.WriteString("\n")
-	for _, e := range trace.Events {
-		fmt.Fprintf(&b, "- `%s`: %s\n", e.Name, e.Doc)
-	}
-	return b.String() + "\n"
-}
-
-func kinds() string {
-	var b strings.Builder
-	b.WriteString("\n")
-	for _, k := range trace.Kinds {
-		fmt.Fprintf(&b, "- `%s`: %s\n", k.Name, k.Doc)
-	}
-	return b.String() + "\n"
-}
-
-func forms() string {
-	var b strings.Builder
-	b.WriteString("\n")
-	for _, f := range trace.Forms {
-		fmt.Fprintf(&b, "- `%s`: %s\n", f.Name, f.Doc)
-	}
-	return b.String() + "\n"
-}
-
-func capabilities() string {
-	var b strings.Builder
-	b.WriteString("\n")
-	for _, c := range trace.Capabilities {
-		fmt.Fprintf(&b, "- `%s`: %s\n", c.Name, c.Doc)
+	for _, r := range rows {
+		fmt.Fprintf(&b, "- `%s`: %s\n", r.Name, r.Doc)
 	}
 	return b.String() + "\n"
 }
