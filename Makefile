@@ -5,7 +5,7 @@ BENCHSTAT   = golang.org/x/perf/cmd/benchstat@latest
 BIN         = bin/streamspec
 PYTHON     ?= python3
 
-.PHONY: run test race bench bench-python lint generate exhaustive mutants pythons build clean
+.PHONY: run test bench bench-python lint generate exhaustive mutants pythons uvloop build clean
 
 build:
 	go build -o $(BIN) ./conformance/cmd/streamspec
@@ -39,6 +39,9 @@ exhaustive: build ## every enumeration at full depth; takes minutes in process, 
 pythons: build ## every Python that is here: python3, and what pyenv has
 	sh scripts/pythons.sh $(BIN) --jobs 2
 
+uvloop: build ## uvloop in a virtual environment of its own, with stock asyncio as the control
+	sh scripts/uvloop.sh $(BIN) --jobs 2
+
 bench: ## side by side with bufio and others, in one run; read the ratios
 	go test -run '^$$' -bench . -count 6 ./reference/... ./conformance/... | tee bench.out
 	go run $(BENCHSTAT) bench.out
@@ -47,4 +50,4 @@ bench-python: ## the Python adapter against the same scenarios without it
 	$(PYTHON) conformance/adapter/python/bench.py
 
 clean:
-	rm -rf bin bench.out streamspec-transcripts
+	rm -rf bin bench.out streamspec-transcripts .venv-uvloop

@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -230,12 +231,17 @@ func Register(name string, a adapter.Adapter, o Options) error {
 // TestingT is what Run needs of a testing.T.
 type TestingT interface{ Fail() }
 
+var ran atomic.Bool // Run was called
+
 // Run judges an implementation and returns the report. The test fails where the implementation is not conformant. There can
 // be one call of Run in a process, since Ginkgo runs one suite. The adapter stays the caller's to close.
 func Run(t TestingT, a adapter.Adapter, o Options) (*Report, error) {
 	s, err := prepare(a, o)
 	if err != nil {
 		return nil, err
+	}
+	if !ran.CompareAndSwap(false, true) {
+		return nil, &UsageError{"conformance.Run was called a second time in this process, where Ginkgo runs one suite (go test -count does that too)"}
 	}
 	s.register(s.report.Implementation.Name)
 	complete := true

@@ -4,6 +4,9 @@
     adapter.py                  speak the wire protocol on standard input and output
     adapter.py --replay FILE    run a transcript again and compare, without streamspec
     adapter.py --self-check     prove that what the driver asks for is what reaches the implementation
+    adapter.py --describe       say what would be driven, as JSON
+
+--loop MODULE:FACTORY before any of these drives another event loop, of the class of what FACTORY() returns.
 
 One file, standard library only, CPython 3.6 and later, PyPy; of asyncio it uses nothing but public API.
 
@@ -26,12 +29,15 @@ import collections
 import contextlib
 import functools
 import gc
+import importlib
 import io
 import json
 import logging
 import os
 import platform
+import queue
 import sys
+import threading
 import traceback
 import warnings
 
@@ -284,6 +290,150 @@ def settling(base):
                 self.resume()
 
     return SettlingLoop
+
+
+# A loop that is not asyncio's own may run on for a turn after stop(); uvloop does. So it is not stopped between batches:
+# the last callback of one waits for the next, inside the loop. Whoever drives the loop is then in a thread beside it,
+# and the loops have the main thread, where they belong.
+
+LOOPS = queue.Queue()  # to be run by the main thread; None: there will be no more
+
+
+def parking(base):
+    """Return a subclass of an event loop class like that of settling, whose loop keeps running."""
+
+    class ParkingLoop(settling(base)):
+        idle_turns = IO_IDLE_TURNS
+        steps = batches = outcomes = None
+
+        def drive(self, steps):
+            if self.batches is None:
+                self.batches, self.outcomes = queue.Queue(), queue.Queue()
+                base.call_soon(self, self.resume)
+                LOOPS.put(self)
+            self.batches.put(steps)
+            result, error = self.outcomes.get()
+            if error is not None:
+                raise error
+            return result
+
+        def run(self):
+            """Run until the loop is closed, in the main thread."""
+            error = None
+            try:
+                self.run_forever()
+            except BaseException as exc:
+                error = exc
+            self.steps = self.batches = None
+            self.outcomes.put((None, error or RuntimeError("the loop stopped by itself")))
+
+        def resume(self):
+            while True:
+                if self.steps is None:
+                    self.steps = self.batches.get()
+                    if self.steps is None:
+                        self.stop()
+                        return
+                try:
+                    next(self.steps)
+                except StopIteration as end:
+                    outcome = end.value, None
+                except BaseException as exc:
+                    outcome = None, exc
+                else:
+                    self.at_rest = True
+                    self.turns = self.idle = 0
+                    base.call_soon(self, self.end_turn)
+                    return
+                self.steps = None
+                self.outcomes.put(outcome)
+
+        def close(self):
+            if self.batches is not None:
+                self.batches.put(None)
+                self.outcomes.get()
+            base.close(self)
+
+    return ParkingLoop
+
+
+def beside_loops(function):
+    """Call a function in a thread and run in this one the loops that it drives; return what it returns."""
+    results = []
+
+    def call():
+        try:
+            results.append(function())
+        finally:
+            LOOPS.put(None)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    for loop in iter(LOOPS.get, None):
+        loop.run()
+    thread.join()
+    return results[0] if results else 1
+
+
+class LoopError(Exception):
+    """What --loop names cannot be driven. The text is for the user."""
+
+
+class Testee:
+    """The event loops to be driven: asyncio's own, or those that --loop names."""
+
+    def __init__(self, base, module=None):
+        self.base, self.module = base, module
+        self.loop_class = settling(base) if module is None else parking(base)
+
+    @classmethod
+    def load(cls, name):
+        """Return the testee that MODULE:FACTORY names."""
+        module_name, colon, factory_name = name.partition(":")
+        if not (module_name and colon and factory_name):
+            raise LoopError("the loop is given as MODULE:FACTORY, not as %r" % name)
+        try:
+            module = importlib.import_module(module_name)
+        except (Exception, SystemExit) as exc:
+            raise LoopError("the module %r cannot be imported: %s" % (module_name, in_a_line(exc))) from None
+        factory = getattr(module, factory_name, None)
+        if not callable(factory):
+            what = "is not callable" if hasattr(module, factory_name) else "does not exist"
+            raise LoopError("the factory %s of the module %r %s" % (factory_name, module_name, what))
+        try:
+            loop = factory()
+        except (Exception, SystemExit) as exc:
+            raise LoopError("%s() failed: %s" % (name, in_a_line(exc))) from None
+        base = type(loop)
+        if not isinstance(loop, asyncio.AbstractEventLoop):
+            raise LoopError("%s() returned an object of type %s, which is no event loop" % (name, native_name(base)))
+        try:
+            loop.close()
+            testee = cls(base, module)
+            notices = testee.notices()
+        except (Exception, SystemExit) as exc:
+            what = "the loop class %s cannot be subclassed and made without arguments, which counting its callbacks takes: %s"
+            raise LoopError(what % (native_name(base), in_a_line(exc))) from None
+        if not notices:
+            what = "%s schedules callbacks otherwise than by its call_soon, so nobody can tell when it is at rest"
+            raise LoopError(what % native_name(base))
+        return testee
+
+    def notices(self):
+        """Return whether a loop takes note of what is scheduled, on which settling rests."""
+        loop = self.loop_class()
+        try:
+            future = loop.create_future()
+            future.add_done_callback(lambda future: None)
+            loop.at_rest = True
+            future.set_result(None)
+            return not (loop.at_rest and future.done())
+        finally:
+            loop.close()
+
+
+def in_a_line(exc):
+    return " ".join(("%s: %s" % (native_name(type(exc)), exc)).split())
 
 
 def stock_loop_class():
@@ -833,9 +983,8 @@ class RequestError(Exception):
 class Server:
     """Answers requests."""
 
-    def __init__(self, loop_class=None, library=asyncio):
-        self.base = loop_class or stock_loop_class()
-        self.loop_class = settling(self.base)
+    def __init__(self, testee=None, library=asyncio):
+        self.testee = testee or Testee(stock_loop_class())
         self.library = library
         self.session = self.session_id = None  # the one that is open
         self.over = False
@@ -877,14 +1026,14 @@ class Server:
 
     def initialize(self, params):
         param(params, "protocol", int)
-        return describe(self.base)
+        return describe(self.testee)
 
     def session_run(self, params):
         session_id, commands = param(params, "session", int), param(params, "commands", list)
         if set(map(type, commands)) - {dict}:
             raise RequestError(INVALID_PARAMS, "a command is an object")
         if self.session is None:
-            self.session, self.session_id = Session(self.loop_class, self.library), session_id
+            self.session, self.session_id = Session(self.testee.loop_class, self.library), session_id
         elif self.session_id != session_id:
             raise RequestError(INVALID_PARAMS, "session %d is still open" % self.session_id)
         return {"replies": self.session.run(commands)}
@@ -918,22 +1067,27 @@ def param(params, name, cls):
     return value
 
 
-def describe(loop_class):
+def describe(testee):
     """Return what this adapter says of itself."""
     capabilities = ["reader", "reader.transport", "typed-buffers", "python-surface"]
     if sys.version_info >= (3, 13):
         capabilities.append("reader.tuple-separators")
-    names = [name for name in ("SelectorEventLoop", "ProactorEventLoop") if getattr(asyncio, name, None) is loop_class]
+    names = [name for name in ("SelectorEventLoop", "ProactorEventLoop") if getattr(asyncio, name, None) is testee.base]
+    loop = names[0] if names else native_name(testee.base)
+    name, version = platform.python_implementation() + " asyncio", platform.python_version()
+    if testee.module is not None:
+        loop = "%s on %s %s" % (loop, platform.python_implementation(), version)
+        name, version = testee.module.__name__, str(getattr(testee.module, "__version__", "") or "unknown")
     system = os.uname().sysname if hasattr(os, "uname") else "Windows"
     return {
         "protocol": PROTOCOL,
-        "name": platform.python_implementation() + " asyncio",
-        "version": platform.python_version(),
+        "name": name,
+        "version": version,
         "language": "python",
         "target": "%d.%d" % sys.version_info[:2],
         "settling": "exact",
         "capabilities": capabilities,
-        "detail": "%s, %s, %s" % (names[0] if names else native_name(loop_class), system, sys.executable),
+        "detail": "%s, %s, %s" % (loop, system, sys.executable),
     }
 
 
@@ -967,7 +1121,7 @@ def take_standard_streams():
 # ---------------------------------------------------------------- replay
 
 
-def replay(path):
+def replay(path, testee):
     """Run a transcript again; return the exit status."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -980,9 +1134,8 @@ def replay(path):
     except (OSError, ValueError, KeyError, TypeError, AttributeError, Fault) as exc:
         print("%s is not a transcript: %s: %s" % (path, type(exc).__name__, exc), file=sys.stderr)
         return 2
-    loop_class = stock_loop_class()
-    with_texts = from_this_implementation(transcript, describe(loop_class))
-    session = Session(settling(loop_class))
+    with_texts = from_this_implementation(transcript, describe(testee))
+    session = Session(testee.loop_class)
     different = 0
     for count, (command, recorded) in enumerate(steps, 1):
         print("%d. %s" % (count, shown(command)))
@@ -1084,8 +1237,8 @@ class Library:
 class Conversation:
     """A driver for the checks."""
 
-    def __init__(self, library=asyncio):
-        self.server = Server(library=library)
+    def __init__(self, testee, library):
+        self.server = Server(testee, library)
         if library is not asyncio:
             self.run({"op": "reader.make", "as": "r"})
             self.reader = library.readers.pop()
@@ -1484,11 +1637,11 @@ CHECKS = (
 )
 
 
-def self_check():
+def self_check(testee):
     """Run all checks; return the exit status."""
     failed = 0
     for library, name, check in CHECKS:
-        talk = Conversation(library)
+        talk = Conversation(testee, library)
         try:
             check(talk)
             same(talk.close(), [])
@@ -1505,25 +1658,44 @@ def self_check():
 
 
 def main(arguments):
+    loop = None
+    if len(arguments) >= 2 and arguments[0] == "--loop":
+        loop, arguments = arguments[1], arguments[2:]
     if not arguments:
         import signal
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
         requests, replies = take_standard_streams()
+
+        def action(testee):
+            if hasattr(gc, "freeze"):  # 3.7 and later
+                gc.freeze()  # what is here by now stays; to go through it after every session would take milliseconds
+            with requests, replies:
+                serve(Server(testee), requests, replies)
+            return 0
+
+    elif len(arguments) == 2 and arguments[0] == "--replay":
+        action = functools.partial(replay, arguments[1])
+    elif arguments == ["--self-check"]:
+        action = self_check
+    elif arguments == ["--describe"]:
+        action = print_description
+    else:
+        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        return 2
+    try:
+        testee = Testee.load(loop) if loop is not None else Testee(stock_loop_class())
+    except LoopError as exc:
+        print(exc, file=sys.stderr)
+        return 2
+    if action is not print_description:
         Outside.install()
-        if hasattr(gc, "freeze"):  # 3.7 and later
-            gc.freeze()  # what is here by now stays; to go through it after every session would take milliseconds
-        with requests, replies:
-            serve(Server(), requests, replies)
-        return 0
-    if len(arguments) == 2 and arguments[0] == "--replay":
-        Outside.install()
-        return replay(arguments[1])
-    if arguments == ["--self-check"]:
-        Outside.install()
-        return self_check()
-    print(__doc__.split("\n\n")[1], file=sys.stderr)
-    return 2
+    return beside_loops(functools.partial(action, testee)) if loop is not None else action(testee)
+
+
+def print_description(testee):
+    print(json.dumps(describe(testee)))
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@
 package python
 
 import (
+	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Source is the adapter, a Python file that needs nothing but the standard library.
@@ -22,9 +25,10 @@ var Source string
 const fileName = "streamspec-adapter.py"
 
 // Command writes the adapter to a temporary file and returns the arguments that run it: the interpreter first, which may
-// be a path or a name to be looked up in PATH. The protocol is spoken when nothing is appended to them. When no process
-// that they started runs any more, remove deletes the file; it may be called more than once.
-func Command(interpreter string) (args []string, remove func() error, err error) {
+// be a path or a name to be looked up in PATH. loop, MODULE:FACTORY, names event loops to drive in place of asyncio's own,
+// which it does when it is empty. The protocol is spoken when nothing is appended to the arguments. When no process that
+// they started runs any more, remove deletes the file; it may be called more than once.
+func Command(interpreter, loop string) (args []string, remove func() error, err error) {
 	path, err := exec.LookPath(interpreter)
 	if err != nil {
 		return nil, nil, fmt.Errorf("python adapter: %w", err)
@@ -39,7 +43,42 @@ func Command(interpreter string) (args []string, remove func() error, err error)
 		_ = os.RemoveAll(dir)
 		return nil, nil, fmt.Errorf("python adapter: %w", err)
 	}
-	return []string{path, file}, func() error { return os.RemoveAll(dir) }, nil
+	args = []string{path, file}
+	if loop != "" {
+		args = append(args, "--loop", loop)
+	}
+	return args, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// A LoopError is an event loop that cannot be driven.
+type LoopError struct{ Text string }
+
+// Error implements error.
+func (e *LoopError) Error() string { return e.Text }
+
+// CheckLoop has the adapter load the event loop that its arguments name, without judging anything. A *[LoopError] says what
+// is wrong with it.
+func CheckLoop(ctx context.Context, args []string) error {
+	cmd := exec.CommandContext(ctx, args[0], append(args[1:len(args):len(args)], "--describe")...)
+	cmd.WaitDelay = time.Second
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	err := cmd.Run()
+	if err == nil {
+		return nil
+	}
+	said := strings.TrimSpace(stderr.String())
+	said = said[strings.LastIndexByte(said, '\n')+1:]
+	var status *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return &LoopError{"loading it took too long"}
+	case errors.As(err, &status) && status.ExitCode() == 2 && said != "":
+		return &LoopError{said}
+	case said != "":
+		return &LoopError{fmt.Sprintf("loading it ended with %v, and the last line of its standard error is %q", err, said)}
+	}
+	return &LoopError{fmt.Sprintf("loading it ended with %v", err)}
 }
 
 // Find returns the path of the Python that is used when none is named: python3 of PATH.

@@ -24,6 +24,9 @@ const (
 	pythonAdapter    = "python"
 )
 
+// loadDeadline is how long a Python may take to start and to load an event loop.
+const loadDeadline = 30 * time.Second
+
 // defaultPython is the interpreter that the adapter python runs when none is named.
 const defaultPython = "python3"
 
@@ -31,15 +34,19 @@ const defaultPython = "python3"
 type choice struct {
 	name   string   // reference, python, or empty: a command
 	python string   // the interpreter
+	loop   string   // MODULE:FACTORY; empty: asyncio's own loop
 	argv   []string // the command
 }
 
 // adapterFlags are the flags that choose an adapter.
-type adapterFlags struct{ adapter, python string }
+type adapterFlags struct{ adapter, python, loop string }
+
+const loopUsage = "the event loops that the adapter python runs: those of the class of what `MODULE:FACTORY` returns (default asyncio's own)"
 
 func (f *adapterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.adapter, "adapter", "", "`reference`, python, or a command that speaks the wire protocol (default reference)")
 	cmd.Flags().StringVar(&f.python, "python", defaultPython, "the `interpreter` that the adapter python runs")
+	cmd.Flags().StringVar(&f.loop, "loop", "", loopUsage)
 }
 
 // choose makes the choice; rest is the command behind --, nil if there is none.
@@ -56,6 +63,16 @@ func (f *adapterFlags) choose(cmd *cobra.Command, rest []string) (choice, error)
 	c, err := choose(f.adapter, f.python)
 	if err == nil && c.name != pythonAdapter && cmd.Flags().Changed("python") {
 		err = usage("--python is for the adapter python, which --adapter has to name")
+	}
+	if err == nil && cmd.Flags().Changed("loop") {
+		module, factory, _ := strings.Cut(f.loop, ":")
+		switch {
+		case c.name != pythonAdapter:
+			err = usage("--loop is for the adapter python, which --adapter has to name")
+		case module == "" || factory == "":
+			err = usage("--loop is %q, and has to be MODULE:FACTORY, such as uvloop:new_event_loop", f.loop)
+		}
+		c.loop = f.loop
 	}
 	return c, err
 }
@@ -82,13 +99,17 @@ func choose(name, interpreter string) (choice, error) {
 
 // flags are the arguments that choose the same adapter again.
 func (c choice) flags() []string {
-	switch {
-	case c.name == "":
+	if c.name == "" {
 		return []string{"--adapter", join(c.argv)}
-	case c.name == pythonAdapter && c.python != defaultPython:
-		return []string{"--adapter", pythonAdapter, "--python", c.python}
 	}
-	return []string{"--adapter", c.name}
+	args := []string{"--adapter", c.name}
+	if c.name == pythonAdapter && c.python != defaultPython {
+		args = append(args, "--python", c.python)
+	}
+	if c.loop != "" {
+		args = append(args, "--loop", c.loop)
+	}
+	return args
 }
 
 // open returns the adapter. deadline is that of one command; zero: the usual one.
@@ -101,9 +122,17 @@ func (c choice) open(deadline time.Duration) (adapter.Adapter, error) {
 	case referenceAdapter:
 		return reference.New(), nil
 	case pythonAdapter:
-		argv, remove, err := python.Command(c.python)
+		argv, remove, err := python.Command(c.python, c.loop)
 		if err != nil {
 			return nil, usage("the Python %q cannot be run: %v", c.python, lastCause(err))
+		}
+		if c.loop != "" {
+			ctx, cancel := context.WithTimeout(context.Background(), loadDeadline)
+			defer cancel()
+			if err := python.CheckLoop(ctx, argv); err != nil {
+				_ = remove()
+				return nil, usage("the event loop %s cannot be driven: %v", c.loop, err)
+			}
 		}
 		return &temporary{stdio.New(argv, o), remove}, nil
 	}

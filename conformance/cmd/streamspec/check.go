@@ -21,6 +21,7 @@ import (
 func newCheck() *cobra.Command {
 	var (
 		interpreter string
+		loop        string
 		deadline    time.Duration
 	)
 	cmd := &cobra.Command{
@@ -43,6 +44,9 @@ Exit status: 0 the adapter works; 2 bad usage; 3 it does not work.`,
 			if err != nil {
 				return err
 			}
+			if c.loop = loop; loop != "" && c.name != pythonAdapter {
+				return usage("--loop is for the adapter python")
+			}
 			a, err := c.open(deadline)
 			if err != nil {
 				return err
@@ -62,6 +66,7 @@ Exit status: 0 the adapter works; 2 bad usage; 3 it does not work.`,
 		},
 	}
 	cmd.Flags().StringVar(&interpreter, "python", defaultPython, "the `interpreter` that the adapter python runs")
+	cmd.Flags().StringVar(&loop, "loop", "", loopUsage)
 	cmd.Flags().DurationVar(&deadline, "deadline", 20*time.Second, "how `long` one command may take")
 	return cmd
 }
@@ -103,7 +108,7 @@ func (k *checker) check(ctx context.Context, c choice) error {
 		k.say("two sessions, one after the other, share nothing", k.sessions(ctx))
 	}
 	if c.name == pythonAdapter {
-		k.say("self-check of the Python adapter", selfCheck(ctx, c.python))
+		k.say("self-check of the Python adapter", selfCheck(ctx, c.python, c.loop))
 	}
 	return ctx.Err()
 }
@@ -132,8 +137,8 @@ func (k *checker) description() error {
 }
 
 // selfCheck runs the check that the Python adapter brings.
-func selfCheck(ctx context.Context, interpreter string) error {
-	argv, remove, err := python.Command(interpreter)
+func selfCheck(ctx context.Context, interpreter, loop string) error {
+	argv, remove, err := python.Command(interpreter, loop)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const issues = "https://github.com/streamspec/streamspec/issues"
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400) // enumerating makes much garbage and keeps little
+		debug.SetGCPercent(800) // enumerating makes much garbage and keeps little
 	}
 	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -150,7 +150,7 @@ language, a library. The rules are those of the asyncio documentation; "streamsp
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(newRun(), newRules(), newExplain(), newAdapters(), newCheck(), newReplay(), newServe(), newMutants(), newVersion())
+	root.AddCommand(newRun(), newRules(), newExplain(), newAdapters(), newCheck(), newReplay(), newBaseline(), newServe(), newMutants(), newVersion())
 	return root
 }
 

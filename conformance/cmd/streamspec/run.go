@@ -38,6 +38,9 @@ type runFlags struct {
 	transcripts string
 	github      bool
 	verbose     bool
+	baseline    string
+	noControl   bool
+	writeTo     string // of baseline write: the file
 	shard       string // of a child: which of how many, "0/4"
 }
 
@@ -48,8 +51,8 @@ func newRun() *cobra.Command {
 		Long: `run judges an implementation by every rule that has a check, and explains what it found. What follows -- is the command
 that starts an adapter.
 
-Exit status: 0 conformant; 1 not conformant, or not shown to be because the run was broken off; 2 bad usage or
-configuration; 3 the adapter failed; 4 nothing ran.`,
+Exit status: 0 conformant, or nothing fails that --baseline does not list; 1 not conformant, not shown to be because the run
+was broken off, or the baseline lists what does not fail; 2 bad usage or configuration; 3 the adapter failed; 4 nothing ran.`,
 		Example: `  streamspec run --adapter python --target 3.13 --json result.json
   streamspec run --rule reader.readuntil.overrun-keeps-data --verbose -- ./my-adapter --fast
   streamspec run --label-filter "reader.read && !(MAY || QUIRK)"`,
@@ -66,6 +69,12 @@ configuration; 3 the adapter failed; 4 nothing ran.`,
 			return f.run(cmd, args)
 		},
 	}
+	f.addTo(cmd)
+	return cmd
+}
+
+// addTo adds the flags to a command.
+func (f *runFlags) addTo(cmd *cobra.Command) {
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.Target, "target", "", "the documented `version` to judge by, 3.13 or 3.8-draft (default what the adapter says)")
@@ -77,6 +86,8 @@ configuration; 3 the adapter failed; 4 nothing ran.`,
 	flags.IntVar(&f.jobs, "jobs", 1, "how many processes share the work")
 	flags.IntVar(&f.repeat, "repeat", 1, "run everything so many times; a case whose verdicts differ is flaky")
 	flags.BoolVar(&f.options.Strict, "strict", false, "SHOULD and DEFACTO rules decide as well")
+	flags.StringVar(&f.baseline, "baseline", "", "the `file` of the failures that are known, which do not decide")
+	flags.BoolVar(&f.noControl, "no-control", false, "with --loop: do not run what fails on stock asyncio too, to tell failures apart")
 	flags.StringVar(&f.json, "json", "", "write the report to this `file`, as JSON; - is standard output")
 	flags.StringVar(&f.junit, "junit", "", "write the cases to this `file`, in the JUnit form; - is standard output")
 	flags.StringVar(&f.stream, "stream", "", "write a line of JSON to this `file` for each case as it ends; - is standard output")
@@ -86,7 +97,6 @@ configuration; 3 the adapter failed; 4 nothing ran.`,
 	flags.BoolVar(&f.verbose, "verbose", false, "a line for every case")
 	flags.StringVar(&f.shard, "shard", "", "")
 	_ = flags.MarkHidden("shard")
-	return cmd
 }
 
 // run is the command run.
@@ -101,8 +111,14 @@ func (f *runFlags) run(cmd *cobra.Command, rest []string) error {
 	if err != nil {
 		return err
 	}
+	if f.noControl && chosen.loop == "" {
+		return usage("--no-control is for --loop, which brings a control with it")
+	}
 	r := &runner{flags: f, choice: chosen, out: cmd.OutOrStdout()}
 	if r.catalogue, err = spec.Load(); err != nil {
+		return err
+	}
+	if r.baseline, err = f.readBaseline(cmd, r.catalogue); err != nil {
 		return err
 	}
 	if err := r.openFiles(cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil {
@@ -155,6 +171,7 @@ type runner struct {
 	flags      *runFlags
 	choice     choice
 	catalogue  *spec.Catalogue
+	baseline   *report.Baseline // nil: none
 	interrupts *interrupts
 	out        io.Writer // for people
 	files      map[string]*os.File
@@ -245,9 +262,13 @@ func (r *runner) judge(ctx context.Context) error {
 		complete, err = r.here(ctx)
 	}
 	r.progress.finish()
+	r.note(func() { r.over = true })
+	var control *runner
+	if r.choice.loop != "" && !r.flags.noControl && r.header != nil && ctx.Err() == nil {
+		control = r.runControl(ctx)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.over = true
 	if r.header == nil { // nothing has begun
 		if ctx.Err() != nil {
 			return &exit{report.ExitNotConformant, "interrupted before anything was run"}
@@ -261,7 +282,7 @@ func (r *runner) judge(ctx context.Context) error {
 	if err != nil {
 		r.lost = append(r.lost, err.Error())
 	}
-	return r.report(ctx, complete && err == nil)
+	return r.report(ctx, complete && err == nil, control)
 }
 
 // here runs everything in this process.
@@ -321,6 +342,10 @@ func (r *runner) started(d trace.Description, s report.Suite) {
 	if r.flags.repeat > 1 {
 		s.Repeat = r.flags.repeat
 	}
+	if r.baseline != nil {
+		s.Baseline = r.flags.baseline
+		r.baseline = r.baseline.For(d)
+	}
 	header := report.New(s, d)
 	r.header = &header
 	line := fmt.Sprintf("judging %s, by %s, profile %s, depth %s, %s settling", introduce(d), s.Target, s.Profile, s.Depth, d.Settling)
@@ -354,6 +379,9 @@ func (r *runner) ended(repetition int, c report.Case) {
 	defer r.mu.Unlock()
 	if r.over {
 		return
+	}
+	if r.baseline != nil {
+		r.baseline.Apply(&c)
 	}
 	r.runs[repetition] = append(r.runs[repetition], c)
 	if r.stream != nil && r.flags.repeat == 1 { // else the verdict is known at the end
@@ -423,12 +451,18 @@ func transcriptName(id string) string {
 }
 
 // report judges what was gathered, writes every report and returns the exit.
-func (r *runner) report(ctx context.Context, complete bool) error {
+func (r *runner) report(ctx context.Context, complete bool, control *runner) error {
 	result := r.header
 	result.Complete = complete
 	result.Checked = func(id string) bool { return len(r.checks[id]) > 0 }
 	result.Cases = report.Repeated(r.runs)
+	if control != nil {
+		result.Compare(control.header.Implementation, control.runs[0])
+	}
 	result.Summary.Seconds = time.Since(r.begun).Seconds()
+	if r.baseline != nil {
+		result.Unmatched = r.baseline.Unmatched(result)
+	}
 	result.Judge(r.catalogue, conformance.Profiles[result.Suite.Profile])
 
 	text := report.Text{Report: result, Catalogue: r.catalogue, Replay: r.replayCommand, Again: r.againCommand}
@@ -445,9 +479,16 @@ func (r *runner) report(ctx context.Context, complete bool) error {
 	if cause := (errInterrupted{}); errors.As(context.Cause(ctx), &cause) {
 		fmt.Fprintf(r.out, "interrupted (%v): the reports are partial and say so\n", cause.signal)
 	}
-	fmt.Fprintf(r.out, "\n%s; exit status %d\n", why, code)
+	if r.flags.writeTo != "" {
+		fmt.Fprintf(r.out, "\n%s\n", why)
+	} else {
+		fmt.Fprintf(r.out, "\n%s; exit status %d\n", why, code)
+	}
 	if err := r.write(result, text); err != nil {
 		return &exit{report.ExitUsage, err.Error()}
+	}
+	if r.flags.writeTo != "" {
+		return r.writeBaseline(result, code, why)
 	}
 	if code == report.ExitConformant || code == report.ExitNotConformant {
 		return &exit{code: code} // everything has been said

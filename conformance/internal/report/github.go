@@ -39,6 +39,9 @@ func (t Text) WriteAnnotations(w io.Writer) error {
 			annotate("error", string(c.Verdict)+": "+c.ID, c.Message)
 		}
 	}
+	for _, entry := range t.Report.Unmatched {
+		annotate("error", "unmatched baseline entry", "The baseline has an entry of "+entry)
+	}
 	return err
 }
 
@@ -82,7 +85,7 @@ func (t Text) WriteStepSummary(w io.Writer) error {
 	}
 	shown := 0
 	for _, rule := range r.Rules {
-		if rule.Verdict.Good() {
+		if rule.Verdict.Good() && rule.Verdict != KnownFail {
 			continue
 		}
 		if shown == 0 {

@@ -50,9 +50,16 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 		if c.Verdict == Filtered {
 			continue
 		}
+		text := c.Message
+		if c.Verdict == KnownFail {
+			text = "known: " + c.BaselineReason + "\n" + text
+		}
+		if c.shared() {
+			text += "\nStock asyncio fails in the same way."
+		}
 		area, name, _ := strings.Cut(c.ID, separator)
 		jc := junitCase{Class: area, Name: name, Seconds: fmt.Sprintf("%.3f", c.Seconds)}
-		fault := &junitFault{Message: string(c.Verdict) + ": " + strings.Join(c.Rules, ", "), Text: c.Message}
+		fault := &junitFault{Message: string(c.Verdict) + ": " + strings.Join(c.Rules, ", "), Text: text}
 		s.Tests++
 		switch {
 		case c.Verdict == Fail || c.Verdict == UnexpectedPass || c.Verdict == Flaky:

@@ -59,7 +59,7 @@ func (v Verdict) Good() bool {
 }
 
 // Broken reports whether a rule with this verdict is shown not to be kept.
-func (v Verdict) Broken() bool { return v == Fail || v == UnexpectedPass || v == Flaky }
+func (v Verdict) Broken() bool { return v == Fail || v == Flaky }
 
 // OfAdapter reports whether it is the adapter that failed, of which no rule speaks.
 func (v Verdict) OfAdapter() bool { return v == AdapterCrash || v == AdapterHang || v == AdapterError }
@@ -77,6 +77,9 @@ type Case struct {
 	Exercised  map[string]int    `json:"exercised,omitempty"`  // how often the premise of each rule occurred
 	Seen       map[string]string `json:"seen,omitempty"`       // of a quirk or a latitude: what the implementation does
 	Outcomes   map[string]int    `json:"outcomes,omitempty"`   // of an enumeration: how often each kind of outcome came
+
+	AlsoControl    *bool  `json:"also_control,omitempty"`    // of a case that fails: whether the control fails in the same way; not given: no control ran
+	BaselineReason string `json:"baseline_reason,omitempty"` // why the case is known to fail
 }
 
 // A Rule is a rule of the catalogue and what the run says of it.
@@ -102,12 +105,15 @@ type Suite struct {
 	Seed    uint64 `json:"seed"`
 	Strict  bool   `json:"strict,omitempty"`
 	Repeat  int    `json:"repeat,omitempty"` // how often everything was run, where that is more than once
+	// Baseline is the file of the failures that are known.
+	Baseline string `json:"baseline,omitempty"`
 }
 
 // A Summary counts verdicts.
 type Summary struct {
 	Conformant bool            `json:"conformant"`
-	Why        string          `json:"why,omitempty"` // the reason where it is not, one sentence
+	AsBaseline bool            `json:"as_baseline,omitempty"` // not conformant, but nothing fails that is not known to
+	Why        string          `json:"why,omitempty"`         // the reason where it is not conformant, one sentence
 	Profile    string          `json:"profile"`
 	Seconds    float64         `json:"seconds"`
 	Rules      map[Verdict]int `json:"rules"`
@@ -127,6 +133,10 @@ type Report struct {
 	Summary        Summary           `json:"summary"`
 	Rules          []Rule            `json:"rules"`
 	Cases          []Case            `json:"cases"`
+	Unmatched      []string          `json:"unmatched_baseline,omitempty"` // entries of the baseline that match nothing, and why
+
+	// Control is what the failing cases were also run on.
+	Control *trace.Description `json:"control,omitempty"`
 
 	// Checked tells whether a case exists that names the rule, for runs that are broken off before they reach it; may be nil.
 	Checked func(rule string) bool `json:"-"`
@@ -173,6 +183,10 @@ func (r *Report) Judge(catalogue *spec.Catalogue, profile []trace.Capability) {
 		r.Summary.Cases[c.Verdict]++
 	}
 	r.Summary.Why = r.shortcoming(profile)
+	if r.Summary.Why == "" {
+		r.Summary.Why = r.known()
+		r.Summary.AsBaseline = r.Summary.Why != ""
+	}
 	r.Summary.Conformant = r.Summary.Why == ""
 }
 
@@ -218,7 +232,25 @@ func (c *Case) countTowards(rules map[string]*Rule) {
 	}
 }
 
-// shortcoming says why the implementation is not conformant by this run, and nothing if it is.
+// known says which rules that gate are known not to be kept, and nothing if there are none.
+func (r *Report) known() string {
+	var known []string
+	for _, rule := range r.Rules {
+		if rule.Verdict == KnownFail && rule.Level.Gate(r.Suite.Strict) {
+			known = append(known, rule.ID)
+		}
+	}
+	switch len(known) {
+	case 0:
+		return ""
+	case 1:
+		return "the rule " + known[0] + " is not kept, which is known"
+	}
+	return fmt.Sprintf("%d rules are not kept, which is known: %s", len(known), strings.Join(known, ", "))
+}
+
+// shortcoming says why the implementation is not conformant by this run, and nothing if it is, or would be but for what the
+// baseline knows.
 func (r *Report) shortcoming(profile []trace.Capability) string {
 	var broken []string
 	for _, rule := range r.Rules {
@@ -243,6 +275,9 @@ func (r *Report) shortcoming(profile []trace.Capability) string {
 		return "the rule " + broken[0] + " is not kept"
 	case len(broken) > 1:
 		return fmt.Sprintf("%d rules are not kept: %s", len(broken), strings.Join(broken, ", "))
+	case r.Summary.Cases[UnexpectedPass] > 0:
+		first := r.Cases[slices.IndexFunc(r.Cases, func(c Case) bool { return c.Verdict == UnexpectedPass })]
+		return fmt.Sprintf("%s that the baseline lists as failing, the first is %q", count(r.Summary.Cases[UnexpectedPass], "case passes", "cases pass"), first.ID)
 	case len(failed) == 1:
 		return fmt.Sprintf("the case %q came to %s", failed[0].ID, failed[0].Verdict)
 	case len(failed) > 1:
@@ -253,6 +288,8 @@ func (r *Report) shortcoming(profile []trace.Capability) string {
 		return "the run was broken off"
 	case r.Ran() == 0:
 		return "nothing was run"
+	case len(r.Unmatched) > 0:
+		return fmt.Sprintf("%s, the first of %s", count(len(r.Unmatched), "baseline entry is unmatched", "baseline entries are unmatched"), r.Unmatched[0])
 	}
 	return ""
 }

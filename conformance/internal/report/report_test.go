@@ -63,6 +63,8 @@ func TestExit(t *testing.T) {
 		"flaky":                 {judged(t, false, true, a(report.Flaky, must)), 1, "not kept"},
 		"broken off":            {judged(t, false, false, a(report.Pass, deFact)), 1, "broken off"},
 		"broken off at once":    {judged(t, false, false), 1, "broken off"},
+		"unexpected pass":       {judged(t, false, true, a(report.UnexpectedPass, deFact)), 1, "1 case passes that the baseline lists as failing"},
+		"and a crash":           {judged(t, false, true, a(report.UnexpectedPass, deFact), a(report.AdapterCrash, must)), 1, "1 case passes"},
 		"everything filtered":   {judged(t, false, true, a(report.Filtered, must)), 4, "no case matches the filter none"},
 		"everything missing":    {judged(t, false, true, a(report.Unsupported, must)), 4, "lacks what 1 case needs"},
 		"everything not needed": {judged(t, false, true, a(report.NotApplicable, must)), 4, "in force for 3.13"},
@@ -75,6 +77,33 @@ func TestExit(t *testing.T) {
 			g.Expect(test.report.Summary.Conformant).To(Equal(test.code == 0))
 		})
 	}
+}
+
+func TestExitWithBaseline(t *testing.T) {
+	g := NewWithT(t)
+	known := a(report.KnownFail, must)
+	known.Violations = a(report.Fail, must).Violations
+	r := judged(t, false, true, known, a(report.Pass, deFact))
+	code, why := r.Exit()
+	g.Expect(code).To(Equal(0))
+	g.Expect(why).To(Equal("not conformant, but nothing fails that the baseline does not list: the rule " + must + " is not kept, which is known"))
+	g.Expect([]bool{r.Summary.Conformant, r.Summary.AsBaseline}).To(Equal([]bool{false, true}))
+
+	r.Unmatched = []string{"the case \"a\": there is no such case"}
+	r.Judge(catalogue(t), []trace.Capability{trace.CapReader})
+	code, why = r.Exit()
+	g.Expect(code).To(Equal(1))
+	g.Expect(why).To(Equal(`not conformant: 1 baseline entry is unmatched, the first of the case "a": there is no such case`))
+	var out bytes.Buffer
+	text := report.Text{Report: r, Catalogue: catalogue(t)}
+	text.Summary(&out)
+	g.Expect(out.String()).To(ContainSubstring("unmatched baseline entry: the case \"a\": there is no such case\n"))
+	out.Reset()
+	g.Expect(text.WriteAnnotations(&out)).To(Succeed())
+	g.Expect(out.String()).To(Equal("::error title=unmatched baseline entry::The baseline has an entry of the case \"a\": there is no such case\n"))
+	out.Reset()
+	g.Expect(text.WriteStepSummary(&out)).To(Succeed())
+	g.Expect(out.String()).To(ContainSubstring("| `" + must + "` | MUST | known-fail |"))
 }
 
 func TestRulesThatWereNotReached(t *testing.T) {

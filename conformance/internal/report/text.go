@@ -29,14 +29,35 @@ const (
 )
 
 // Failures writes what went wrong, those that gate first. Of several cases that break the same rules the first are shown in
-// full, and the others named: written cases come before enumerations, because they are easier to read.
+// full, and the others named: written cases come before enumerations, because they are easier to read. Where a control
+// ran, what it shares stands apart.
 func (t Text) Failures(w io.Writer) {
-	var bad []Case
+	var own, shared []Case
 	for _, c := range t.Report.Cases {
-		if !c.Verdict.Good() {
-			bad = append(bad, c)
+		switch {
+		case c.Verdict.Good():
+		case c.shared():
+			shared = append(shared, c)
+		default:
+			own = append(own, c)
 		}
 	}
+	if control := t.Report.Control; control != nil {
+		name := control.Name + " " + control.Version
+		if len(own) > 0 {
+			fmt.Fprintf(w, "\nYOURS: %s here and not on stock %s\n", count(len(own), "case fails", "cases fail"), name)
+		}
+		t.failures(w, own)
+		if len(shared) > 0 {
+			fmt.Fprintf(w, "\nALSO STOCK ASYNCIO: %s on stock %s in the same way\n", count(len(shared), "case fails", "cases fail"), name)
+		}
+		t.failures(w, shared)
+		return
+	}
+	t.failures(w, own)
+}
+
+func (t Text) failures(w io.Writer, bad []Case) {
 	slices.SortStableFunc(bad, func(a, b Case) int {
 		return cmp.Or(cmp.Compare(t.rank(a), t.rank(b)), cmp.Compare(min(a.Scenarios, 1), min(b.Scenarios, 1)))
 	})
@@ -257,6 +278,7 @@ func (t Text) Summary(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
+	t.known(w)
 	for _, level := range spec.Levels() {
 		n := map[Verdict]int{}
 		for _, rule := range r.Rules {
@@ -270,6 +292,40 @@ func (t Text) Summary(w io.Writer) {
 	fmt.Fprintf(w, "%-22s%s, in %.1f s\n", "cases", Counts(r.Summary.Cases), r.Summary.Seconds)
 	if !r.Complete {
 		fmt.Fprintln(w, "incomplete: the run was broken off, what is above is what was seen until then")
+	}
+}
+
+// known writes what fails as the baseline says, by reason, and which of its entries match nothing.
+func (t Text) known(w io.Writer) {
+	cases := map[string][]string{}
+	var reasons []string
+	for _, c := range t.Report.Cases {
+		if c.Verdict != KnownFail {
+			continue
+		}
+		if cases[c.BaselineReason] == nil {
+			reasons = append(reasons, c.BaselineReason)
+		}
+		cases[c.BaselineReason] = append(cases[c.BaselineReason], c.ID)
+	}
+	if len(reasons) > 0 {
+		fmt.Fprintln(w, "known to fail:")
+		for _, reason := range reasons {
+			text := cases[reason][0] + ": " + reason
+			if n := len(cases[reason]); n > 1 {
+				text = fmt.Sprintf("%d cases, the first is %s", n, text)
+			}
+			for i, line := range wrap(text, width-4) {
+				fmt.Fprintf(w, "  %s%s\n", strings.Repeat("  ", min(i, 1)), line)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	for i, entry := range t.Report.Unmatched {
+		fmt.Fprintln(w, "unmatched baseline entry:", entry)
+		if i == len(t.Report.Unmatched)-1 {
+			fmt.Fprintln(w)
+		}
 	}
 }
 
