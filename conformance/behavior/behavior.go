@@ -8,7 +8,7 @@ import "github.com/streamspec/streamspec/conformance/internal/drive"
 // Register adds every behaviour to the Ginkgo tree that is being built.
 func Register(t *drive.Testee) {
 	for _, area := range []func(*drive.Testee){
-		readerRead, readerReadLine, readerReadExactly, readerReadUntil, readerFeed, readerIterate, readerErrors, readerExhaustive,
+		readerRead, readerReadLine, readerReadExactly, readerReadUntil, readerFeed, readerIterate, readerErrors, readerPython, readerExhaustive,
 	} {
 		area(t)
 	}

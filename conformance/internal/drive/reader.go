@@ -142,6 +142,11 @@ func (r *Reader) ReadUntil(separator string) *Call {
 	return r.t.call(trace.Command{Op: trace.ReaderReadUntil, On: r.name, Separator: trace.D(separator)})
 }
 
+// ReadUntilAs reads through a single separator that is passed in the given form.
+func (r *Reader) ReadUntilAs(separator string, form trace.Form) *Call {
+	return r.t.call(trace.Command{Op: trace.ReaderReadUntil, On: r.name, Separator: &trace.Data{Bytes: trace.Bytes(separator), Form: form}})
+}
+
 // ReadUntilAny reads through one of a tuple of separators.
 func (r *Reader) ReadUntilAny(separators ...string) *Call {
 	tuple := make([]trace.Data, len(separators))

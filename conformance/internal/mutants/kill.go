@@ -61,14 +61,21 @@ func (w Workshop) Kill(ctx context.Context, streamspec string, mutants []Mutant,
 
 func (w Workshop) kill(ctx context.Context, streamspec string, m Mutant, n int) Result {
 	r := Result{Mutant: m}
-	binary, err := w.Build(ctx, m, n)
-	if err != nil {
-		r.Err = err
+	adapter, environment := "python", os.Environ()
+	if m.Python != "" {
+		var variable string
+		variable, r.Err = w.Spoil(m, n)
+		environment = append(environment, variable)
+	} else {
+		adapter, r.Err = w.Build(ctx, m, n)
+	}
+	if r.Err != nil {
 		return r
 	}
-	defer os.RemoveAll(filepath.Dir(binary))
-	cmd := exec.CommandContext(ctx, streamspec, "run", "--adapter", binary, "--rule", m.Rule, "--strict", "--depth", "quick",
+	defer os.RemoveAll(filepath.Join(w.Dir, fmt.Sprintf("%03d", n)))
+	cmd := exec.CommandContext(ctx, streamspec, "run", "--adapter", adapter, "--rule", m.Rule, "--strict", "--depth", "quick",
 		"--deadline", "5s", "--stream", "-", "--transcripts", filepath.Join(w.Dir, "transcripts"))
+	cmd.Env = environment
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	runErr := cmd.Run()

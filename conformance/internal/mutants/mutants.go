@@ -1,6 +1,7 @@
-// Package mutants is the suite's own test: deliberately faulty builds of the reference. A mutant replaces one piece of the
-// reference's text and names the rule that this breaks; a check of that very rule has to notice. A rule that no killed
-// mutant stands for does not count as checked.
+// Package mutants is the suite's own test: deliberately faulty builds of the reference, and, for rules about Python's surface,
+// deliberately spoiled Pythons. A mutant replaces one piece of the reference's text, or changes asyncio before it is used,
+// and names the rule that this breaks; a check of that very rule has to notice. A rule that no killed mutant stands for does
+// not count as checked.
 package mutants
 
 import (
@@ -28,11 +29,14 @@ var files embed.FS
 
 // A Mutant is one deliberate fault.
 type Mutant struct {
-	Name string `yaml:"name"` // what the faulty reference does, in a few words
-	Rule string `yaml:"rule"` // the rule that this breaks
-	File string `yaml:"file"` // the reference's file, from the top of the module
-	Old  string `yaml:"old"`  // a piece of its text that occurs exactly once
-	New  string `yaml:"new"`  // what replaces it
+	Name string `yaml:"name"`           // what the faulty reference does, in a few words
+	Rule string `yaml:"rule"`           // the rule that this breaks
+	File string `yaml:"file,omitempty"` // the reference's file, from the top of the module
+	Old  string `yaml:"old,omitempty"`  // a piece of its text that occurs exactly once
+	New  string `yaml:"new,omitempty"`  // what replaces it
+	// Python is given instead of file, old and new for a rule about Python's surface, of which the reference has none: a
+	// program that spoils the asyncio of the Python that it runs in, before anything else does.
+	Python string `yaml:"python,omitempty"`
 	// Bug is the entry of the upstream tracker where a real implementation had this fault, if any.
 	Bug string `yaml:"bug,omitempty"`
 }
@@ -76,10 +80,13 @@ func parse(fsys fs.FS, catalogue *spec.Catalogue) ([]Mutant, error) {
 			if _, ok := catalogue.Rule(m.Rule); !ok {
 				fault("there is no rule %q", m.Rule)
 			}
-			if m.Name == "" || m.File == "" || m.Old == "" {
-				fault("name, file and old are needed")
+			if m.Name == "" || m.Python == "" && (m.File == "" || m.Old == "") {
+				fault("name, and file and old, or python, are needed")
 			}
-			if m.Old == m.New {
+			if m.Python != "" && m.File+m.Old+m.New != "" {
+				fault("it is of the reference or of Python, not of both")
+			}
+			if m.Python == "" && m.Old == m.New {
 				fault("old and new are the same")
 			}
 			if seen[m.Name] {
@@ -115,6 +122,21 @@ type Workshop struct {
 	Dir    string // where builds go
 }
 
+// bench makes the directory for one mutant.
+func (w Workshop) bench(n int) (string, error) {
+	dir := filepath.Join(w.Dir, fmt.Sprintf("%03d", n))
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// Spoil writes down a mutant of Python's asyncio and returns the variable of the environment that makes a Python take it up.
+func (w Workshop) Spoil(m Mutant, n int) (string, error) {
+	dir, err := w.bench(n)
+	if err != nil {
+		return "", err
+	}
+	return "PYTHONPATH=" + dir, os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(m.Python), 0o644)
+}
+
 // Build builds the reference with a mutant's fault and returns the command that serves it. Text that does not occur
 // exactly once, or that does not compile, is an error.
 func (w Workshop) Build(ctx context.Context, m Mutant, n int) (string, error) {
@@ -126,8 +148,8 @@ func (w Workshop) Build(ctx context.Context, m Mutant, n int) (string, error) {
 	if count := strings.Count(string(text), m.Old); count != 1 {
 		return "", fmt.Errorf("mutant %q: the text to replace occurs %d times in %s and not once:\n\t%s", m.Name, count, m.File, strings.ReplaceAll(m.Old, "\n", "\n\t"))
 	}
-	dir := filepath.Join(w.Dir, fmt.Sprintf("%03d", n))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	dir, err := w.bench(n)
+	if err != nil {
 		return "", err
 	}
 	mutated := filepath.Join(dir, filepath.Base(source))

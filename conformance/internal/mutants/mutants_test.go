@@ -44,6 +44,9 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range all {
+		if m.Python != "" {
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(top, filepath.FromSlash(m.File)))
 		if err != nil {
 			t.Errorf("mutant %q: %v", m.Name, err)
@@ -83,6 +86,23 @@ func TestParseSortsByTheCatalogue(t *testing.T) {
 	}
 }
 
+// TestSpoil holds that a Python takes up what is written down for it.
+func TestSpoil(t *testing.T) {
+	variable, err := Workshop{Dir: t.TempDir()}.Spoil(Mutant{Python: "print('spoiled')"}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("there is no python3")
+	}
+	cmd := exec.Command(python, "-c", "")
+	cmd.Env = append(os.Environ(), variable)
+	if out, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "spoiled" {
+		t.Errorf("python3 printed %q, %v", out, err)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	const good = "- {name: good, rule: reader.read.empty-at-eof, file: a.go, old: x, new: y}\n"
 	for name, test := range map[string]struct {
@@ -95,9 +115,11 @@ func TestParseErrors(t *testing.T) {
 		"a name used in two files":  {map[string]string{"a.yaml": good, "b.yaml": good}, []string{`b.yaml: mutant "good": there is another of that name`}},
 		"an unknown field":          {map[string]string{"a.yaml": "- {name: m, rules: [reader.read.empty-at-eof], file: a.go, old: x, new: y}"}, []string{"a.yaml: ", "field rules not found"}},
 		"nothing changed":           {map[string]string{"a.yaml": "- {name: m, rule: reader.read.empty-at-eof, file: a.go, old: x, new: x}"}, []string{`mutant "m": old and new are the same`}},
-		"no file":                   {map[string]string{"a.yaml": "- {name: m, rule: reader.read.empty-at-eof, old: x, new: y}"}, []string{"name, file and old are needed"}},
-		"no name":                   {map[string]string{"a.yaml": "- {rule: reader.read.empty-at-eof, file: a.go, old: x, new: y}"}, []string{"name, file and old are needed"}},
-		"nothing to replace":        {map[string]string{"a.yaml": "- {name: m, rule: reader.read.empty-at-eof, file: a.go, new: y}"}, []string{"name, file and old are needed"}},
+		"no file":                   {map[string]string{"a.yaml": "- {name: m, rule: reader.read.empty-at-eof, old: x, new: y}"}, []string{"name, and file and old, or python, are needed"}},
+		"no name":                   {map[string]string{"a.yaml": "- {rule: reader.read.empty-at-eof, file: a.go, old: x, new: y}"}, []string{"name, and file and old, or python, are needed"}},
+		"nothing to replace":        {map[string]string{"a.yaml": "- {name: m, rule: reader.read.empty-at-eof, file: a.go, new: y}"}, []string{"name, and file and old, or python, are needed"}},
+		"of both":                   {map[string]string{"a.yaml": "- {name: m, rule: reader.read.empty-at-eof, file: a.go, old: x, new: y, python: pass}"}, []string{`mutant "m": it is of the reference or of Python, not of both`}},
+		"something behind the list": {map[string]string{"a.yaml": good + "---\n" + good}, []string{"a.yaml: something follows the list of mutants"}},
 		"not YAML":                  {map[string]string{"a.yaml": "- {name: m"}, []string{"a.yaml: "}},
 		"not a list":                {map[string]string{"a.yaml": "name: m"}, []string{"a.yaml: "}},
 		"several faults, all named": {map[string]string{"a.yaml": "- {name: m, rule: x.y.z, file: a.go, old: x, new: x}", "b.yaml": "nonsense"}, []string{`there is no rule "x.y.z"`, "old and new are the same", "b.yaml: "}},
