@@ -121,7 +121,7 @@ func readerReadLine(t *Testee) {
 			r.FeedData("HTTP/1.1 200 OK\r\nA: 1\r\n", "\r\n", "body\nlast")
 			r.FeedEOF()
 			var lines []string
-			for {
+			for range 10 { // there are 5, and then the empty one
 				call := r.ReadLine()
 				v := call.Returned()
 				t.Expect(v).NotTo(BeNil(), "readline did not return after %q", lines)
