@@ -3,11 +3,14 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"syscall"
+
+	"github.com/streamspec/streamspec/reference/transport"
 )
 
-// ErrInvalidArgument is matched, through errors.Is, by every error whose kind is "invalid argument": an [ArgumentError]
-// and a [LineTooLongError].
-var ErrInvalidArgument = errors.New("invalid argument")
+// ErrInvalidArgument is matched, through errors.Is, by every error whose kind is "invalid argument": an [ArgumentError],
+// of this package or of transport, and a [LineTooLongError].
+var ErrInvalidArgument = transport.ErrInvalidArgument
 
 // ErrConcurrentRead is matched, through errors.Is, by the error of a read that would have to wait while another read is
 // waiting on the same reader. The text of the error names the method. The waiting read is not affected.
@@ -24,6 +27,12 @@ var ErrFeedAfterEOF = errors.New("stream: FeedData called after FeedEOF")
 //
 // Rule: reader.feed.set-transport-once.
 var ErrTransportSet = errors.New("stream: transport already set")
+
+// ErrConnectionLost is the error of Drain on a connection that is closed, or closing with nothing left to send. It matches
+// syscall.ECONNRESET.
+//
+// Rule: writer.drain.closed-raises.
+var ErrConnectionLost = fmt.Errorf("stream: connection lost: %w", syscall.ECONNRESET)
 
 // An IncompleteReadError says that the end of the stream came before the bytes asked for.
 //

@@ -18,6 +18,9 @@ func (r *Reader) FeedData(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
+	if r.land(p) {
+		return nil
+	}
 	r.store(p)
 	if r.waiting && !r.woken && r.satisfied() {
 		r.wakeReader()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/streamspec/streamspec/reference/transport"
 )
 
 // DefaultLimit is the limit, in bytes, of a reader that is not told otherwise.
@@ -63,6 +65,10 @@ type Reader struct {
 	resuming  bool      // ResumeReading is being called
 	pauseDue  bool      // a pause became due while resuming
 	called    sync.Cond // PauseReading has returned
+
+	source transport.Puller // what a waiting read reads from by itself; may be nil
+	into   []byte           // where ReadInto wants the bytes, at least one
+	landed int              // how many have been put there
 }
 
 // want is what a waiting read needs to go on. End-of-stream and a stored exception wake it always.
@@ -246,8 +252,12 @@ func (r *Reader) wait(ctx context.Context, method string, w want) error {
 
 // block waits without the lock until the reader is woken or ctx is done.
 func (r *Reader) block(ctx context.Context) error {
+	source := r.source
 	r.mu.Unlock()
 	defer r.mu.Lock()
+	if source != nil {
+		return r.pull(ctx, source)
+	}
 	select {
 	case <-r.wake:
 		return nil
@@ -261,5 +271,8 @@ func (r *Reader) wakeReader() {
 	if r.waiting && !r.woken {
 		r.woken = true
 		r.wake <- struct{}{}
+		if r.source != nil {
+			r.source.Interrupt()
+		}
 	}
 }
