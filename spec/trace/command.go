@@ -93,9 +93,6 @@ func (u Until) String() string {
 	return s
 }
 
-// Name returns what the objects or calls made by the command are known by, the empty string if it makes none.
-func (c Command) Name() string { return c.As }
-
 // Int returns a pointer to n, for the optional arguments of a command.
 func Int(n int) *int { return &n }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -352,6 +351,3 @@ func (t *Testee) transcript(c *testcase) *trace.Transcript {
 		Violations: violations, Steps: c.steps, Closing: c.closing,
 	}
 }
-
-// Exercised returns the rules exercised by the case so far, for tests of the suite itself.
-func (t *Testee) Exercised() []string { return slices.Sorted(maps.Keys(t.c.monitor.Exercised())) }

@@ -113,9 +113,6 @@ func ByRule(all []Mutant) map[string][]Mutant {
 	return out
 }
 
-// ErrSurvived is why a run of mutants fails.
-var ErrSurvived = errors.New("a mutant survived")
-
 // A Workshop builds mutants of the module in a directory.
 type Workshop struct {
 	Module string // the top of the module
