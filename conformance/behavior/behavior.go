@@ -9,6 +9,8 @@ import "github.com/streamspec/streamspec/conformance/internal/drive"
 func Register(t *drive.Testee) {
 	for _, area := range []func(*drive.Testee){
 		readerRead, readerReadLine, readerReadExactly, readerReadUntil, readerFeed, readerIterate, readerErrors, readerPython, readerExhaustive,
+		writerWrite, writerClose, writerEOF, writerInfo, writerDrain, readerProtocol,
+		transportBase, transportRead, transportWrite, protocolBase, protocolStream, invariants, connectionMatrix,
 	} {
 		area(t)
 	}

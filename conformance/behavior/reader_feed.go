@@ -114,7 +114,7 @@ func readerFeed(t *Testee) {
 		})
 		It("attaches a transport, which the reader then pauses", Rule("reader.feed.set-transport-attaches"), func() {
 			r := t.NewReaderLimit(4)
-			flow := t.NewTransport()
+			flow := t.NewMock()
 			t.Expect(r.SetTransport(flow)).To(ReturnNone())
 			t.Expect(flow).To(HaveBeenLeftAlone())
 			r.FeedData("abcdefghi")
@@ -205,7 +205,7 @@ func readerFeed(t *Testee) {
 		)
 		It("takes a transport once only", Rule("reader.feed.set-transport-once"), func() {
 			r := t.NewReaderLimit(4)
-			first, second := r.Flow(), t.NewTransport()
+			first, second := r.Flow(), t.NewMock()
 			t.Expect(r.SetTransport(second)).To(FailWith(InvalidState))
 			r.FeedData("abcdefghi")
 			t.Expect(first).To(HaveBeenPaused())
@@ -309,7 +309,7 @@ func readerFeed(t *Testee) {
 		})
 		It("forgets a transport that cannot pause", Rule("reader.feed.refused-pause-forgets-transport"), func() {
 			r := t.NewReaderLimit(4)
-			flow := t.NewTransportThatCannotPause()
+			flow := t.NewMockThatCannotPause()
 			r.SetTransport(flow)
 			t.Expect(r.FeedData("abcdefghi")).To(ReturnNone())
 			t.Expect(flow).To(HaveBeenPaused())

@@ -20,6 +20,8 @@ type Options struct {
 	// Settling of the implementation. When it is not exact, a call that is still pending is judged only when a run
 	// command has waited for it in vain.
 	Settling trace.Settling
+	// BestEffort lists the kinds of connection whose settling is best-effort though that of memory is exact.
+	BestEffort []trace.Capability
 }
 
 // A Monitor watches one session with every monitor there is. It is used by one goroutine at a time.

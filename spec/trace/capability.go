@@ -14,6 +14,12 @@ const (
 	CapReader          Capability = "reader"
 	CapReaderTransport Capability = "reader.transport"
 	CapTupleSeparators Capability = "reader.tuple-separators"
+	CapWriter          Capability = "writer"
+	CapReaderProtocol  Capability = "reader-protocol"
+	CapTransport       Capability = "transport"
+	CapTCP             Capability = "transport.tcp"
+	CapUnix            Capability = "transport.unix"
+	CapPipe            Capability = "transport.pipe"
 	CapTypedBuffers    Capability = "typed-buffers"
 	CapPythonSurface   Capability = "python-surface"
 )
@@ -26,6 +32,12 @@ var Capabilities = []struct {
 	{CapReader, "a reader can be made with a limit and be fed by hand"},
 	{CapReaderTransport, "a transport can be attached to a reader, which pauses and resumes it"},
 	{CapTupleSeparators, "readuntil takes several separators"},
+	{CapWriter, "a writer, and with it a reader, can be had over a connection"},
+	{CapReaderProtocol, "a stream-reader protocol, and a writer on top of it, can be made by hand"},
+	{CapTransport, "a transport with a protocol of one's own can be made of a connection"},
+	{CapTCP, "connections may be TCP sockets"},
+	{CapUnix, "connections may be Unix sockets"},
+	{CapPipe, "connections may be pipes"},
 	{CapTypedBuffers, "bytes can be passed as a mutable buffer or as a view"},
 	{CapPythonSurface, "arguments of wrong types can be passed; names, types and texts are those of Python"},
 }
@@ -44,14 +56,16 @@ const ProtocolVersion = 1
 
 // A Description is what an adapter says of itself and of the implementation behind it.
 type Description struct {
-	Protocol     int          `json:"protocol"`         // [ProtocolVersion]
-	Name         string       `json:"name"`             // the implementation: "CPython asyncio"
-	Version      string       `json:"version"`          // the implementation's version: "3.13.0"
-	Language     string       `json:"language"`         // "python", "go", …
-	Target       string       `json:"target"`           // the documented version that it implements: "3.13", "3.8-draft"
-	Settling     Settling     `json:"settling"`         // of memory objects
-	Capabilities []Capability `json:"capabilities"`     // what it has
-	Detail       string       `json:"detail,omitempty"` // anything a reader of the report may want: path, loop, build
+	Protocol     int          `json:"protocol"`     // [ProtocolVersion]
+	Name         string       `json:"name"`         // the implementation: "CPython asyncio"
+	Version      string       `json:"version"`      // the implementation's version: "3.13.0"
+	Language     string       `json:"language"`     // "python", "go", …
+	Target       string       `json:"target"`       // the documented version that it implements: "3.13", "3.8-draft"
+	Settling     Settling     `json:"settling"`     // of objects in memory
+	Capabilities []Capability `json:"capabilities"` // what it has
+	// BestEffort lists those of its kinds of connection whose settling is best-effort though that of memory is exact.
+	BestEffort []Capability `json:"best_effort,omitempty"`
+	Detail     string       `json:"detail,omitempty"` // anything a reader of the report may want: path, loop, build
 }
 
 // Has reports whether the implementation has a capability.
@@ -66,6 +80,11 @@ func (d Description) Validate() error {
 		return fmt.Errorf("the adapter's description needs name, version and target, it has %q, %q and %q", d.Name, d.Version, d.Target)
 	case d.Settling != Exact && d.Settling != BestEffort:
 		return fmt.Errorf("the adapter's settling is %q, known are %q and %q", d.Settling, Exact, BestEffort)
+	}
+	for _, c := range d.BestEffort {
+		if !d.Has(c) {
+			return fmt.Errorf("the adapter says how it settles %q, which it does not declare", c)
+		}
 	}
 	for _, c := range d.Capabilities {
 		if !slices.ContainsFunc(Capabilities, func(k struct {

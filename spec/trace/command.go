@@ -3,6 +3,8 @@ package trace
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Op names a command: the family of the object it is about, a dot, and what is done.
@@ -23,10 +25,65 @@ const (
 	ReaderReadUntil    Op = "reader.readuntil"
 	ReaderIterate      Op = "reader.iterate"
 	MockMake           Op = "mock.make"
-	Cancel             Op = "cancel"
-	Settle             Op = "settle"
-	Run                Op = "run"
-	Forget             Op = "forget"
+
+	RawMake     Op = "raw.make"
+	RawSend     Op = "raw.send"
+	RawRecv     Op = "raw.recv"
+	RawShutdown Op = "raw.shutdown"
+	RawClose    Op = "raw.close"
+	RawReset    Op = "raw.reset"
+	RawSockName Op = "raw.sockname"
+	RawPeerName Op = "raw.peername"
+	RawFarOpen  Op = "raw.far_open"
+
+	ProtocolMake           Op = "protocol.make"
+	ReaderProtocolMake     Op = "reader_protocol.make"
+	ProtocolConnectionMade Op = "protocol.connection_made"
+	ProtocolDataReceived   Op = "protocol.data_received"
+	ProtocolEOFReceived    Op = "protocol.eof_received"
+	ProtocolConnectionLost Op = "protocol.connection_lost"
+	ProtocolPauseWriting   Op = "protocol.pause_writing"
+	ProtocolResumeWriting  Op = "protocol.resume_writing"
+
+	ConnectionOpen Op = "connection.open"
+	StreamOpen     Op = "stream.open"
+
+	TransportWrite                Op = "transport.write"
+	TransportWriteLines           Op = "transport.writelines"
+	TransportClose                Op = "transport.close"
+	TransportAbort                Op = "transport.abort"
+	TransportIsClosing            Op = "transport.is_closing"
+	TransportPauseReading         Op = "transport.pause_reading"
+	TransportResumeReading        Op = "transport.resume_reading"
+	TransportIsReading            Op = "transport.is_reading"
+	TransportGetWriteBufferSize   Op = "transport.get_write_buffer_size"
+	TransportGetWriteBufferLimits Op = "transport.get_write_buffer_limits"
+	TransportSetWriteBufferLimits Op = "transport.set_write_buffer_limits"
+	TransportWriteEOF             Op = "transport.write_eof"
+	TransportCanWriteEOF          Op = "transport.can_write_eof"
+	TransportGetExtraInfo         Op = "transport.get_extra_info"
+	TransportSetProtocol          Op = "transport.set_protocol"
+	TransportGetProtocol          Op = "transport.get_protocol"
+
+	WriterMake         Op = "writer.make"
+	WriterWrite        Op = "writer.write"
+	WriterWriteLines   Op = "writer.writelines"
+	WriterClose        Op = "writer.close"
+	WriterIsClosing    Op = "writer.is_closing"
+	WriterWriteEOF     Op = "writer.write_eof"
+	WriterCanWriteEOF  Op = "writer.can_write_eof"
+	WriterGetExtraInfo Op = "writer.get_extra_info"
+	WriterTransport    Op = "writer.transport"
+	WriterDrain        Op = "writer.drain"
+	WriterWaitClosed   Op = "writer.wait_closed"
+
+	ObjectHas Op = "object.has"
+
+	Cancel  Op = "cancel"
+	Settle  Op = "settle"
+	Run     Op = "run"
+	Forget  Op = "forget"
+	Collect Op = "collect"
 )
 
 // A Command is one step that the driver asks of an implementation. Op, On and As say what is done, to which object, and
@@ -49,18 +106,114 @@ type Command struct {
 	Until      *Until   `json:"until,omitempty"`     // what run waits for
 	Ms         int      `json:"ms,omitempty"`        // how long run waits at most, in milliseconds
 
+	Kind      EndKind    `json:"kind,omitempty"`      // of a raw end: what the implementation gets the other end of
+	Buffer    int        `json:"buffer,omitempty"`    // the size asked for of each of the kernel's buffers, bytes
+	Raw       string     `json:"raw,omitempty"`       // name of a raw end
+	Reader    string     `json:"reader,omitempty"`    // name of a reader
+	Protocol  string     `json:"protocol,omitempty"`  // name of a protocol
+	Program   []Reaction `json:"program,omitzero"`    // what a protocol does in its callbacks
+	Plain     *bool      `json:"plain,omitempty"`     // a protocol without any callback of its own
+	Callback  string     `json:"callback,omitempty"`  // the form of a client-connected callback: function or coroutine
+	Chunks    []Data     `json:"chunks,omitzero"`     // what is written by writelines
+	Container Container  `json:"container,omitempty"` // what the chunks are in; a list when not given
+	High      *int       `json:"high,omitempty"`      // the high mark, bytes
+	Low       *int       `json:"low,omitempty"`       // the low mark, bytes
+	Name      string     `json:"name,omitempty"`      // of a piece of information, or of an operation
+	Default   *string    `json:"default,omitempty"`   // what is wanted where there is no such information
+	Eager     *bool      `json:"eager,omitempty"`     // run by hand as far as it goes without giving way
+
 	// NoSettle asks for the reply before the implementation has run: what a call does without waiting is thereby seen
 	// apart from what it does later.
 	NoSettle bool `json:"no_settle,omitempty"`
 }
 
-// Until is a condition that run waits for: a call has finished, or an event has been there. It counts from the beginning of
-// the session, so there is no race with the past.
+// An EndKind says what the implementation gets to make a transport of; the raw end is the other end of it.
+type EndKind string
+
+// The kinds of raw end.
+const (
+	TCP       EndKind = "tcp"        // a connected socket on the loopback interface
+	Unix      EndKind = "unix"       // one of a pair of connected Unix sockets
+	ReadPipe  EndKind = "read-pipe"  // the end of a pipe that is read; the raw end is the one that is written
+	WritePipe EndKind = "write-pipe" // the end of a pipe that is written; the raw end is the one that is read
+	ReadFile  EndKind = "read-file"  // a regular file, as if it were a pipe to read; the raw end is idle
+	WriteFile EndKind = "write-file" // a regular file, as if it were a pipe to write; the raw end is idle
+)
+
+// EndKinds lists the kinds of raw end, each with the capability that it needs.
+var EndKinds = []struct {
+	Name  EndKind
+	Needs Capability
+}{
+	{TCP, CapTCP}, {Unix, CapUnix}, {ReadPipe, CapPipe}, {WritePipe, CapPipe}, {ReadFile, CapPipe}, {WriteFile, CapPipe},
+}
+
+// Needs returns the capability that connections of this kind need; false: there is no such kind.
+func (k EndKind) Needs() (Capability, bool) {
+	for _, row := range EndKinds {
+		if row.Name == k {
+			return row.Needs, true
+		}
+	}
+	return "", false
+}
+
+// A Container says what the chunks of writelines are in.
+type Container string
+
+// The containers. Other than a list they need the capability python-surface, but for Generator: whatever is gone through once.
+const (
+	List      Container = "list"
+	Tuple     Container = "tuple"
+	Generator Container = "generator"
+	Single    Container = "single" // the one chunk itself, in no container
+	Number    Container = "number" // no container at all but a number
+)
+
+// Containers lists the containers.
+var Containers = []Container{List, Tuple, Generator, Single, Number}
+
+// A Reaction is what a programmable protocol does when one of its callbacks is called: it carries out calls, and then
+// returns a value or raises an exception. What is not said is not done: a callback without a reaction returns none.
+type Reaction struct {
+	In     EventName `json:"in"`               // the callback
+	Nth    int       `json:"nth,omitempty"`    // only when it is called for the nth time, counted from 1; not given: every time
+	Do     []Command `json:"do,omitempty"`     // calls of transports, writers and readers, in order; none that may wait
+	Return *Value    `json:"return,omitempty"` // what the callback returns; not given: none
+	Raise  *string   `json:"raise,omitempty"`  // the text of an exception of kind scripted that it raises instead
+}
+
+// Validate reports what is wrong with the reaction, nil if nothing is.
+func (r *Reaction) Validate() error {
+	if !slices.Contains(Callbacks, r.In) {
+		return fmt.Errorf("a reaction is in a callback, %q is none", r.In)
+	}
+	if r.Nth < 0 {
+		return fmt.Errorf("nth is %d, but must not be negative", r.Nth)
+	}
+	if r.Return != nil && r.Raise != nil {
+		return errors.New("a reaction returns or raises, not both")
+	}
+	for i := range r.Do {
+		c := &r.Do[i]
+		if err := c.Validate(); err != nil {
+			return err
+		}
+		if family, _, _ := strings.Cut(string(c.Op), "."); Spec(c.Op).Style != Call || family != "transport" && family != "writer" && family != "reader" {
+			return fmt.Errorf("%s cannot be done in a callback", c.Op)
+		}
+	}
+	return nil
+}
+
+// Until is a condition that run waits for: a call has finished, an event has been there, or bytes have been delivered. It
+// counts from the beginning of the session, so there is no race with the past.
 type Until struct {
 	Done  string    `json:"done,omitempty"`  // the call of this name has finished
 	Event EventName `json:"event,omitempty"` // this event has occurred
 	On    string    `json:"on,omitempty"`    // of an event: to the object or call of this name; not given: to any
 	Count int       `json:"count,omitempty"` // of an event: at least so often; not given: once
+	Bytes int       `json:"bytes,omitempty"` // of the event data_received: at least so many bytes in all, instead of a count
 }
 
 // Validate reports what is wrong with the condition, nil if nothing is.
@@ -72,8 +225,10 @@ func (u Until) Validate() error {
 		return errors.New("on and count are for events, not for done")
 	case u.Event != "" && !u.Event.known():
 		return fmt.Errorf("there is no event %q", u.Event)
-	case u.Count < 0:
-		return fmt.Errorf("count is %d, but must not be negative", u.Count)
+	case u.Count < 0 || u.Bytes < 0:
+		return fmt.Errorf("count is %d and bytes is %d, but neither must be negative", u.Count, u.Bytes)
+	case u.Bytes > 0 && (u.Event != DataReceived || u.Count > 0):
+		return errors.New("bytes are those of data_received, and instead of a count")
 	}
 	return nil
 }
@@ -89,6 +244,9 @@ func (u Until) String() string {
 	}
 	if u.Count > 1 {
 		s += fmt.Sprintf(", %d times", u.Count)
+	}
+	if u.Bytes > 0 {
+		s += fmt.Sprintf(", %d bytes", u.Bytes)
 	}
 	return s
 }

@@ -63,6 +63,8 @@ type Value struct {
 	Bool  *bool   `json:"bool,omitempty"`
 	List  []Value `json:"list,omitzero"` // an empty, non-nil slice is an empty list
 	Error *Error  `json:"error,omitempty"`
+	// Object is the name by which the session knows an object.
+	Object string `json:"object,omitempty"`
 	// Type is the native type where it is not the one that the language has for such a value: a mutable buffer for bytes.
 	Type string `json:"type,omitempty"`
 }
@@ -87,7 +89,7 @@ func ErrorValue(e Error) Value { return Value{Error: &e} }
 
 // IsNone reports whether the value is none.
 func (v Value) IsNone() bool {
-	return v.Bytes == nil && v.Text == nil && v.Int == nil && v.Bool == nil && v.List == nil && v.Error == nil
+	return v.Bytes == nil && v.Text == nil && v.Int == nil && v.Bool == nil && v.List == nil && v.Error == nil && v.Object == ""
 }
 
 // String shows the value as one would write it.
@@ -103,6 +105,8 @@ func (v Value) String() string {
 		return fmt.Sprint(*v.Bool)
 	case v.Error != nil:
 		return v.Error.String()
+	case v.Object != "":
+		return "the object " + v.Object
 	case v.List != nil:
 		parts := make([]string, len(v.List))
 		for i, e := range v.List {
@@ -124,6 +128,9 @@ const (
 	InvalidType     Kind = "invalid-type"
 	InvalidState    Kind = "invalid-state"
 	ConcurrentRead  Kind = "concurrent-read"
+	ConnectionReset Kind = "connection-reset"
+	BrokenPipe      Kind = "broken-pipe"
+	OSError         Kind = "os-error"
 	Cancelled       Kind = "cancelled"
 	Scripted        Kind = "scripted"
 	NotSupported    Kind = "not-supported"
@@ -139,8 +146,11 @@ var Kinds = []struct {
 	{LimitOverrun, "the limit was reached while looking for a separator; has `consumed`"},
 	{InvalidArgument, "the value of an argument is refused (Python: ValueError)"},
 	{InvalidType, "the type of an argument is refused (Python: TypeError)"},
-	{InvalidState, "the object is not in a state for this call (Python: a failed assertion)"},
+	{InvalidState, "the object is not in a state for this call (Python: a failed assertion, or RuntimeError other than of a read)"},
 	{ConcurrentRead, "another call already waits for data of this reader"},
+	{ConnectionReset, "the connection is lost: reset by the peer, or not there any more (Python: ConnectionResetError)"},
+	{BrokenPipe, "nobody can read any more what is written (Python: BrokenPipeError)"},
+	{OSError, "another failure that the operating system tells of"},
 	{Cancelled, "the call was cancelled"},
 	{Scripted, "an exception that the driver made; its message is the text given"},
 	{NotSupported, "not implemented by this object"},
@@ -192,12 +202,26 @@ const (
 	Item          EventName = "item"
 	PauseReading  EventName = "pause_reading"
 	ResumeReading EventName = "resume_reading"
-	Unhandled     EventName = "unhandled"
-	Unraisable    EventName = "unraisable"
-	Warned        EventName = "warning"
-	Logged        EventName = "log"
-	Unsettled     EventName = "unsettled"
+
+	ConnectionMade  EventName = "connection_made"
+	DataReceived    EventName = "data_received"
+	EOFReceived     EventName = "eof_received"
+	ConnectionLost  EventName = "connection_lost"
+	PauseWriting    EventName = "pause_writing"
+	ResumeWriting   EventName = "resume_writing"
+	Doing           EventName = "doing"
+	Did             EventName = "did"
+	ClientConnected EventName = "client_connected"
+
+	Unhandled  EventName = "unhandled"
+	Unraisable EventName = "unraisable"
+	Warned     EventName = "warning"
+	Logged     EventName = "log"
+	Unsettled  EventName = "unsettled"
 )
+
+// Callbacks are the events that are calls of a programmable protocol.
+var Callbacks = []EventName{ConnectionMade, DataReceived, EOFReceived, ConnectionLost, PauseWriting, ResumeWriting}
 
 // Events lists every event with one line of explanation.
 var Events = []struct {
@@ -208,7 +232,16 @@ var Events = []struct {
 	{Item, "an iteration handed out an item; has `value`"},
 	{PauseReading, "a mock transport was asked to pause reading, whether it can or not"},
 	{ResumeReading, "a mock transport was asked to resume reading"},
-	{Unhandled, "the event loop's exception handler was called; has `text`"},
+	{ConnectionMade, "a callback of a programmable protocol was called"},
+	{DataReceived, "likewise; has `value`, the bytes"},
+	{EOFReceived, "likewise"},
+	{ConnectionLost, "likewise; has `raised` where the argument is an error"},
+	{PauseWriting, "likewise"},
+	{ResumeWriting, "likewise"},
+	{Doing, "a programmable protocol begins a command of its program; has `command`"},
+	{Did, "it has carried out the command that it began last; has `returned` or `raised`"},
+	{ClientConnected, "the client-connected callback of a reader protocol was called; it gave its arguments the names of the protocol with .reader and .writer"},
+	{Unhandled, "the event loop's exception handler was called; has `text`, and `raised` where an exception was given"},
 	{Unraisable, "an error was reported that could not be raised; has `text`"},
 	{Warned, "a warning was given; has `text`"},
 	{Logged, "the implementation logged; has `text`"},
@@ -233,10 +266,24 @@ type Event struct {
 	Raised   *Error    `json:"raised,omitempty"`
 	Value    *Value    `json:"value,omitempty"`
 	Text     string    `json:"text,omitempty"`
+	Command  *Command  `json:"command,omitempty"`
 }
 
 func (e Event) validate() error {
 	switch e.Ev {
+	case Did:
+		if (e.Returned != nil) == (e.Raised != nil) {
+			return fmt.Errorf("a did event has exactly one of returned and raised")
+		}
+	case Doing:
+		if e.Command == nil {
+			return fmt.Errorf("a doing event has a command")
+		}
+	case DataReceived:
+		if e.Value == nil || e.Value.Bytes == nil {
+			return fmt.Errorf("a data_received event has a value, which is bytes")
+		}
+	case ConnectionMade, EOFReceived, ConnectionLost, PauseWriting, ResumeWriting, ClientConnected:
 	case Finished:
 		if (e.Returned != nil) == (e.Raised != nil) {
 			return fmt.Errorf("a finished event has exactly one of returned and raised")
@@ -268,6 +315,8 @@ func (e Event) String() string {
 		s += " raised " + e.Raised.String()
 	case e.Value != nil:
 		s += " " + e.Value.String()
+	case e.Command != nil:
+		s += " " + e.Command.String()
 	}
 	if e.Text != "" {
 		s += ": " + e.Text

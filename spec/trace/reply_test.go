@@ -126,6 +126,9 @@ func TestReplyValidate(t *testing.T) {
 		"finished with both":           {event(Event{Ev: Finished, On: "c", Returned: &None, Raised: &Error{Kind: OtherError}}), "exactly one of returned and raised"},
 		"finished with a nameless":     {event(Event{Ev: Finished, On: "c", Raised: &Error{}}), "raised has no kind"},
 		"an item without a value":      {event(Event{Ev: Item, On: "c"}), "an item event has a value"},
+		"did with nothing":             {event(Event{Ev: Did, On: "p"}), "exactly one of returned and raised"},
+		"doing nothing":                {event(Event{Ev: Doing, On: "p"}), "a doing event has a command"},
+		"data that are none":           {event(Event{Ev: DataReceived, On: "p", Value: &None}), "a value, which is bytes"},
 		"the second event is at fault": {Reply{Pending: "c", Events: []Event{{Ev: Logged}, {Ev: Item}}}, "an item event has a value"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +146,8 @@ func TestKindsAndEventsAreListed(t *testing.T) {
 		}
 	}
 	for _, e := range Events {
-		if e.Doc == "" || (Event{Ev: e.Name, Returned: &None, Value: &None}).validate() != nil {
+		value := BytesValue([]byte("x"))
+		if e.Doc == "" || (Event{Ev: e.Name, Returned: &None, Value: &value, Command: &Command{Op: Settle}}).validate() != nil {
 			t.Errorf("the event %q is not documented or not accepted", e.Name)
 		}
 	}

@@ -30,6 +30,10 @@ const (
 	DatasArg ArgType = "list of data"
 	TextArg  ArgType = "text"
 	UntilArg ArgType = "condition"
+
+	EndKindArg   ArgType = "kind of connection"
+	ProgramArg   ArgType = "program"
+	ContainerArg ArgType = "container"
 )
 
 // An Arg is an argument of a command.
@@ -51,6 +55,31 @@ type CommandSpec struct {
 	Events []EventName
 	Needs  Capability
 	Doc    string
+}
+
+// ConnectionEvents are the events that anything done to a connection may bring about.
+var ConnectionEvents = []EventName{
+	Finished, Item, ConnectionMade, DataReceived, EOFReceived, ConnectionLost, PauseWriting, ResumeWriting, Doing, Did, ClientConnected, Unhandled, Warned, Logged,
+}
+
+var (
+	dataToWrite   = Arg{Name: "data", Type: DataArg, Required: true, Doc: "the bytes"}
+	chunksToWrite = []Arg{
+		{Name: "chunks", Type: DatasArg, Required: true, Doc: "the chunks"},
+		{Name: "container", Type: ContainerArg, Doc: "what they are in; not given: a list"},
+	}
+	nameOfInfo  = Arg{Name: "name", Type: TextArg, Required: true, Doc: "what is asked for"}
+	defaultInfo = Arg{Name: "default", Type: TextArg, Doc: "what is wanted where that is not known; not given: not passed"}
+)
+
+// onTransport is the row of a call of a transport.
+func onTransport(op Op, result, doc string, args ...Arg) CommandSpec {
+	return CommandSpec{Op: op, Style: Call, On: "transport", Needs: CapTransport, Args: args, Result: result, Events: ConnectionEvents, Doc: doc}
+}
+
+// onWriter is the row of a call of a writer.
+func onWriter(style Style, op Op, result, doc string, args ...Arg) CommandSpec {
+	return CommandSpec{Op: op, Style: style, On: "writer", Needs: CapWriter, Args: args, Result: result, Events: ConnectionEvents, Doc: doc}
 }
 
 // Commands is the table of all commands. Everything that is known of a command is derived from its row.
@@ -121,12 +150,135 @@ var Commands = []CommandSpec{
 		Doc: "Iterates over the reader. Each item is an event; the call returns when the iteration ends.",
 	},
 	{
+		Op: RawMake, Style: Make, Makes: "raw end",
+		Args: []Arg{
+			{Name: "kind", Type: EndKindArg, Required: true, Doc: "what the implementation gets the other end of"},
+			{Name: "buffer", Type: IntArg, Doc: "the size asked for of each of the kernel's buffers, bytes; not given: the kernel's default"},
+		},
+		Result: "none",
+		Doc:    "Makes a connection of which one end, the raw one, is the driver's: the adapter works it by system calls, without the implementation. The other, far end is kept for connection.open or stream.open.",
+	},
+	{
+		Op: RawSend, Style: Call, On: "raw end",
+		Args:   []Arg{{Name: "data", Type: DataArg, Required: true, Doc: "the bytes"}},
+		Result: "int: how many bytes the kernel has taken", Events: ConnectionEvents, Doc: "Sends what can be sent without waiting.",
+	},
+	{
+		Op: RawRecv, Style: Start, On: "raw end",
+		Args: []Arg{
+			{Name: "n", Type: IntArg, Doc: "so many bytes, of which fewer come only at the end of the stream; not given: all to the end"},
+			{Name: "ms", Type: IntArg, Doc: "with no_settle: wait so long for them, milliseconds, while the implementation does not run if that can be prevented"},
+		},
+		Result: "bytes", Events: ConnectionEvents, Doc: "Receives. No more than n bytes are taken from the kernel; a reset by the implementation is raised as connection-reset, and what had come before it is its partial.",
+	},
+	{Op: RawShutdown, Style: Call, On: "raw end", Result: "none", Events: ConnectionEvents, Doc: "Ends the stream to the implementation; of a socket only."},
+	{Op: RawClose, Style: Call, On: "raw end", Result: "none", Events: ConnectionEvents, Doc: "Closes the raw end."},
+	{Op: RawReset, Style: Call, On: "raw end", Result: "none", Events: ConnectionEvents, Doc: "Closes the raw end, of TCP only, so that the implementation sees a reset."},
+	{Op: RawSockName, Style: Call, On: "raw end", Result: "list of text and int, or text", Doc: "Asks the operating system for the raw end's own address."},
+	{Op: RawPeerName, Style: Call, On: "raw end", Result: "list of text and int, or text", Doc: "Asks the operating system for the address of the far end."},
+	{Op: RawFarOpen, Style: Call, On: "raw end", Result: "bool", Doc: "Asks the operating system whether this process still has a descriptor of the far end."},
+	{
+		Op: ProtocolMake, Style: Make, Makes: "protocol", Needs: CapTransport,
+		Args: []Arg{
+			{Name: "program", Type: ProgramArg, Doc: "what it does in its callbacks; not given: nothing"},
+			{Name: "plain", Type: BoolArg, Doc: "true: it implements no callback, so that nothing is told of it; not given: false"},
+		},
+		Result: "none", Doc: "Makes a programmable protocol. Each of its callbacks is an event.",
+	},
+	{
+		Op: ReaderProtocolMake, Style: Make, Makes: "protocol", Needs: CapReaderProtocol,
+		Args: []Arg{
+			{Name: "reader", Type: NameArg, Required: true, Doc: "the reader to feed"},
+			{Name: "callback", Type: TextArg, Doc: "function or coroutine: it has a client-connected callback of that form; not given: it has none"},
+		},
+		Result: "none", Doc: "Makes a stream-reader protocol by hand.",
+	},
+	{
+		Op: ProtocolConnectionMade, Style: Call, On: "protocol", Needs: CapReaderProtocol,
+		Args:   []Arg{{Name: "transport", Type: NameArg, Required: true, Doc: "a mock transport"}},
+		Result: "none", Events: []EventName{ClientConnected}, Doc: "Calls connection_made of a reader protocol.",
+	},
+	{
+		Op: ProtocolDataReceived, Style: Call, On: "protocol", Needs: CapReaderProtocol,
+		Args:   []Arg{{Name: "data", Type: DataArg, Required: true, Doc: "the bytes that arrive"}},
+		Result: "none", Events: []EventName{Finished, Item, PauseReading, ResumeReading}, Doc: "Calls data_received of a reader protocol.",
+	},
+	{Op: ProtocolEOFReceived, Style: Call, On: "protocol", Needs: CapReaderProtocol, Result: "whatever it returns", Events: []EventName{Finished, Item}, Doc: "Calls eof_received of a reader protocol."},
+	{
+		Op: ProtocolConnectionLost, Style: Call, On: "protocol", Needs: CapReaderProtocol,
+		Args:   []Arg{{Name: "exception", Type: TextArg, Doc: "the text of a new exception, of kind scripted; not given: none"}},
+		Result: "none", Events: []EventName{Finished, Item}, Doc: "Calls connection_lost of a reader protocol.",
+	},
+	{Op: ProtocolPauseWriting, Style: Call, On: "protocol", Needs: CapReaderProtocol, Result: "none", Doc: "Calls pause_writing of a reader protocol."},
+	{Op: ProtocolResumeWriting, Style: Call, On: "protocol", Needs: CapReaderProtocol, Result: "none", Events: []EventName{Finished}, Doc: "Calls resume_writing of a reader protocol."},
+	{
+		Op: ConnectionOpen, Style: Start, Makes: "transport", Needs: CapTransport,
+		Args: []Arg{
+			{Name: "raw", Type: NameArg, Required: true, Doc: "the raw end whose far end it gets, which has not been opened before"},
+			{Name: "protocol", Type: NameArg, Required: true, Doc: "a programmable protocol, which the protocol factory returns"},
+			{Name: "exception", Type: TextArg, Doc: "the factory raises a new exception of kind scripted with this text instead; not given: it does not"},
+		},
+		Result: "none", Events: ConnectionEvents,
+		Doc: "Has the implementation make a transport of the far end (Python: create_connection or create_unix_connection with sock, connect_read_pipe, connect_write_pipe). From connection_made on it has the name of the call with .transport behind it.",
+	},
+	{
+		Op: StreamOpen, Style: Start, Makes: "reader, writer and transport", Needs: CapWriter,
+		Args: []Arg{
+			{Name: "raw", Type: NameArg, Required: true, Doc: "the raw end whose far end it gets, which has not been opened before"},
+			{Name: "limit", Type: IntArg, Doc: "the reader's limit, bytes; not given: the implementation's default"},
+		},
+		Result: "none", Events: ConnectionEvents,
+		Doc: "Has the implementation make a reader and a writer of the far end (Python: open_connection or open_unix_connection with sock; for pipes by hand from a stream-reader protocol). They have the name of the call with .reader and .writer behind it, their transport with .transport, their protocol with .protocol; a read pipe has no writer, a write pipe no reader.",
+	},
+	onTransport(TransportWrite, "none", "Writes.", dataToWrite),
+	onTransport(TransportWriteLines, "none", "Writes several chunks.", chunksToWrite...),
+	onTransport(TransportClose, "none", "Closes."),
+	onTransport(TransportAbort, "none", "Aborts."),
+	onTransport(TransportIsClosing, "bool", "Asks whether it is closing or closed."),
+	onTransport(TransportPauseReading, "none", "Pauses reading."),
+	onTransport(TransportResumeReading, "none", "Resumes reading."),
+	onTransport(TransportIsReading, "bool", "Asks whether it is reading."),
+	onTransport(TransportGetWriteBufferSize, "int", "Asks how many bytes are queued."),
+	onTransport(TransportGetWriteBufferLimits, "list of the low and the high mark", "Asks for the marks."),
+	onTransport(TransportSetWriteBufferLimits, "none", "Sets the marks.",
+		Arg{Name: "high", Type: IntArg, Doc: "the high mark, bytes; not given: not passed"}, Arg{Name: "low", Type: IntArg, Doc: "the low mark, bytes; not given: not passed"}),
+	onTransport(TransportWriteEOF, "none", "Ends the stream to the peer."),
+	onTransport(TransportCanWriteEOF, "bool", "Asks whether write_eof is supported."),
+	onTransport(TransportGetExtraInfo, "a value; of an object its native type as text, and none for none", "Asks for information.", nameOfInfo, defaultInfo),
+	onTransport(TransportSetProtocol, "none", "Changes the protocol.", Arg{Name: "protocol", Type: NameArg, Required: true, Doc: "a programmable protocol"}),
+	onTransport(TransportGetProtocol, "object or none", "Asks for the protocol."),
+	{
+		Op: WriterMake, Style: Make, Makes: "writer", Needs: CapReaderProtocol,
+		Args: []Arg{
+			{Name: "transport", Type: NameArg, Required: true, Doc: "a mock transport"},
+			{Name: "protocol", Type: NameArg, Required: true, Doc: "a reader protocol"},
+			{Name: "reader", Type: NameArg, Doc: "a reader; not given: none"},
+		},
+		Result: "none", Doc: "Makes a writer by hand.",
+	},
+	onWriter(Call, WriterWrite, "none", "Writes.", dataToWrite),
+	onWriter(Call, WriterWriteLines, "none", "Writes several chunks.", chunksToWrite...),
+	onWriter(Call, WriterClose, "none", "Closes."),
+	onWriter(Call, WriterIsClosing, "bool", "Asks whether it is closing or closed."),
+	onWriter(Call, WriterWriteEOF, "none", "Ends the stream to the peer."),
+	onWriter(Call, WriterCanWriteEOF, "bool", "Asks whether write_eof is supported."),
+	onWriter(Call, WriterGetExtraInfo, "a value; of an object its native type as text, and none for none", "Asks for information.", nameOfInfo, defaultInfo),
+	onWriter(Call, WriterTransport, "object", "Asks for the transport."),
+	onWriter(Start, WriterDrain, "none", "Drains.",
+		Arg{Name: "eager", Type: BoolArg, Doc: "true (capability python-surface): it is run by hand, as far as it goes without giving way; if it gives way it is pending, and given up"}),
+	onWriter(Start, WriterWaitClosed, "none", "Waits until the stream is closed."),
+	{
+		Op: ObjectHas, Style: Call, On: "transport, writer or protocol", Needs: CapTransport,
+		Args:   []Arg{{Name: "name", Type: TextArg, Required: true, Doc: "the operation, as the documents name it"}},
+		Result: "bool", Doc: "Asks whether an object has an operation.",
+	},
+	{
 		Op: Cancel, Style: Control, On: "call", Needs: CapReader,
 		Result: "none", Events: []EventName{Finished}, Doc: "Cancels a pending call. A call that has finished is left alone.",
 	},
 	{
 		Op: Settle, Style: Control,
-		Result: "none", Events: []EventName{Finished, Item, PauseReading, ResumeReading}, Doc: "Lets the implementation run until nothing more happens.",
+		Result: "none", Events: ConnectionEvents, Doc: "Lets the implementation run until nothing more happens.",
 	},
 	{
 		Op: Run, Style: Control,
@@ -134,13 +286,18 @@ var Commands = []CommandSpec{
 			{Name: "until", Type: UntilArg, Required: true, Doc: "the condition, counted from the beginning of the session"},
 			{Name: "ms", Type: IntArg, Required: true, Doc: "the deadline, milliseconds"},
 		},
-		Result: "bool: whether the condition holds", Events: []EventName{Finished, Item, PauseReading, ResumeReading},
+		Result: "bool: whether the condition holds", Events: ConnectionEvents,
 		Doc: "Lets the implementation run until a condition holds or the deadline has passed.",
 	},
 	{
 		Op: Forget, Style: Control,
 		Args:   []Arg{{Name: "names", Type: NamesArg, Doc: "the objects and calls to drop; not given: all"}},
-		Result: "none", Doc: "Drops objects. Calls among them that are pending are cancelled first, and nothing is reported of them.",
+		Result: "none", Doc: "Drops objects. Calls among them that are pending are cancelled first, connections are aborted, and nothing is reported of them.",
+	},
+	{
+		Op: Collect, Style: Control, Needs: CapPythonSurface,
+		Args:   []Arg{{Name: "names", Type: NamesArg, Required: true, Doc: "the objects to let go of: readers and writers"}},
+		Result: "none", Events: ConnectionEvents, Doc: "Lets go of objects without doing anything to them, and collects garbage.",
 	},
 }
 
@@ -160,6 +317,21 @@ var argument = []struct {
 	{"names", func(c *Command) bool { return c.Names != nil }},
 	{"until", func(c *Command) bool { return c.Until != nil }},
 	{"ms", func(c *Command) bool { return c.Ms != 0 }},
+	{"kind", func(c *Command) bool { return c.Kind != "" }},
+	{"buffer", func(c *Command) bool { return c.Buffer != 0 }},
+	{"raw", func(c *Command) bool { return c.Raw != "" }},
+	{"reader", func(c *Command) bool { return c.Reader != "" }},
+	{"protocol", func(c *Command) bool { return c.Protocol != "" }},
+	{"program", func(c *Command) bool { return c.Program != nil }},
+	{"plain", func(c *Command) bool { return c.Plain != nil }},
+	{"callback", func(c *Command) bool { return c.Callback != "" }},
+	{"chunks", func(c *Command) bool { return c.Chunks != nil }},
+	{"container", func(c *Command) bool { return c.Container != "" }},
+	{"high", func(c *Command) bool { return c.High != nil }},
+	{"low", func(c *Command) bool { return c.Low != nil }},
+	{"name", func(c *Command) bool { return c.Name != "" }},
+	{"default", func(c *Command) bool { return c.Default != nil }},
+	{"eager", func(c *Command) bool { return c.Eager != nil }},
 }
 
 // A row is a command's definition, prepared for checking commands quickly.
@@ -238,6 +410,9 @@ func (c *Command) Validate() error {
 			return fmt.Errorf("%s: %w", c.Op, err)
 		}
 	}
+	if err := c.validateWire(); err != nil {
+		return fmt.Errorf("%s: %w", c.Op, err)
+	}
 	return c.eachData(func(d *Data) error {
 		if !d.Form.known() {
 			return fmt.Errorf("%s: there is no form of data %q", c.Op, d.Form)
@@ -249,6 +424,31 @@ func (c *Command) Validate() error {
 	})
 }
 
+// validateWire checks the arguments that only commands about connections have.
+func (c *Command) validateWire() error {
+	if _, ok := c.Kind.Needs(); c.Kind != "" && !ok {
+		return fmt.Errorf("there is no kind of connection %q", c.Kind)
+	}
+	switch {
+	case c.Buffer < 0:
+		return fmt.Errorf("buffer is %d, but must not be negative", c.Buffer)
+	case c.Container != "" && !slices.Contains(Containers, c.Container):
+		return fmt.Errorf("there is no container %q", c.Container)
+	case c.Container == Single && len(c.Chunks) != 1:
+		return fmt.Errorf("without a container there is one chunk, not %d", len(c.Chunks))
+	case c.Callback != "" && c.Callback != "function" && c.Callback != "coroutine":
+		return fmt.Errorf("a callback is a function or a coroutine, not %q", c.Callback)
+	case c.Plain != nil && *c.Plain && len(c.Program) > 0:
+		return fmt.Errorf("a plain protocol has no program")
+	}
+	for i := range c.Program {
+		if err := c.Program[i].Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // eachData calls f for all data among the arguments until it fails.
 func (c *Command) eachData(f func(*Data) error) error {
 	for _, d := range [...]*Data{c.Data, c.Separator} {
@@ -258,9 +458,11 @@ func (c *Command) eachData(f func(*Data) error) error {
 			}
 		}
 	}
-	for i := range c.Separators {
-		if err := f(&c.Separators[i]); err != nil {
-			return err
+	for _, ds := range [...][]Data{c.Separators, c.Chunks} {
+		for i := range ds {
+			if err := f(&ds[i]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -276,6 +478,20 @@ func (c *Command) Needs() []Capability {
 	needs := r.needs
 	if c.Separators != nil {
 		needs = append(slices.Clip(needs), CapTupleSeparators)
+	}
+	if needed, ok := c.Kind.Needs(); ok {
+		needs = append(slices.Clip(needs), needed)
+	}
+	if c.Eager != nil || c.Container != "" && c.Container != List && c.Container != Generator {
+		needs = append(slices.Clip(needs), CapPythonSurface)
+	}
+	for i := range c.Program {
+		for j := range c.Program[i].Do {
+			needs = append(slices.Clip(needs), c.Program[i].Do[j].Needs()...)
+		}
+		if v := c.Program[i].Return; v != nil && !v.IsNone() && v.Bool == nil {
+			needs = append(slices.Clip(needs), CapPythonSurface)
+		}
 	}
 	c.eachData(func(d *Data) error {
 		switch d.Form {
@@ -329,8 +545,11 @@ func (c Command) String() string {
 	}
 	if c.Until != nil {
 		add("until", c.Until)
+	}
+	if c.Ms != 0 {
 		add("ms", c.Ms)
 	}
+	args = append(args, c.wireArgs()...)
 	if c.NoSettle {
 		args = append(args, "no settling")
 	}
@@ -347,4 +566,73 @@ func (c Command) String() string {
 		s = c.As + " = " + s
 	}
 	return s
+}
+
+// wireArgs shows the arguments that only commands about connections have.
+func (c *Command) wireArgs() []string {
+	var args []string
+	add := func(name string, v any) { args = append(args, fmt.Sprintf("%s: %v", name, v)) }
+	text := func(name, v string) {
+		if v != "" {
+			add(name, v)
+		}
+	}
+	if c.Kind != "" {
+		args = append(args, string(c.Kind))
+	}
+	if c.Buffer != 0 {
+		add("buffer", c.Buffer)
+	}
+	text("raw", c.Raw)
+	text("reader", c.Reader)
+	text("protocol", c.Protocol)
+	if c.Chunks != nil {
+		parts := make([]string, len(c.Chunks))
+		for i, d := range c.Chunks {
+			parts[i] = d.String()
+		}
+		args = append(args, "["+strings.Join(parts, ", ")+"]")
+	}
+	text("container", string(c.Container))
+	text("callback", c.Callback)
+	if c.High != nil {
+		add("high", *c.High)
+	}
+	if c.Low != nil {
+		add("low", *c.Low)
+	}
+	if c.Name != "" {
+		args = append(args, fmt.Sprintf("%q", c.Name))
+	}
+	if c.Default != nil {
+		add("default", fmt.Sprintf("%q", *c.Default))
+	}
+	for name, b := range map[string]*bool{"plain": c.Plain, "eager": c.Eager} {
+		if b != nil {
+			add(name, *b)
+		}
+	}
+	for i := range c.Program {
+		args = append(args, c.Program[i].String())
+	}
+	return args
+}
+
+// String shows the reaction: in eof_received: t.close(); return true.
+func (r Reaction) String() string {
+	s := "in " + string(r.In)
+	if r.Nth > 0 {
+		s += fmt.Sprintf(" number %d", r.Nth)
+	}
+	var does []string
+	for _, c := range r.Do {
+		does = append(does, c.String())
+	}
+	if r.Return != nil {
+		does = append(does, "return "+r.Return.String())
+	}
+	if r.Raise != nil {
+		does = append(does, fmt.Sprintf("raise %q", *r.Raise))
+	}
+	return "{" + s + ": " + strings.Join(does, "; ") + "}"
 }

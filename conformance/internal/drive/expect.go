@@ -166,9 +166,9 @@ func HaveBeenLeftAlone() types.GomegaMatcher {
 }
 
 func (m *flowMatcher) Match(actual any) (bool, error) {
-	tr, ok := actual.(*Transport)
+	tr, ok := actual.(*Mock)
 	if !ok {
-		return false, fmt.Errorf("this matcher is for mock transports, not for %T", actual)
+		return false, fmt.Errorf("this matcher is for mock mocks, not for %T", actual)
 	}
 	is := func(calls []trace.EventName) bool { return slices.Equal(calls, tr.calls) }
 	if i := slices.IndexFunc(m.permitted, func(calls []trace.EventName) bool {
@@ -188,7 +188,7 @@ func (m *flowMatcher) NegatedFailureMessage(actual any) string {
 }
 
 func (m *flowMatcher) message(actual any, what string) string {
-	tr := actual.(*Transport)
+	tr := actual.(*Mock)
 	steps := tr.t.c.steps
 	permitted := make([]string, len(m.permitted))
 	for i, calls := range m.permitted {

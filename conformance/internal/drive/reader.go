@@ -25,29 +25,29 @@ func (t *Testee) newReader(c trace.Command) *Reader {
 	return &Reader{t, c.As, t.call(c)}
 }
 
-// A Transport is the handle of a mock transport of the testee.
-type Transport struct {
+// A Mock is the handle of a mock transport of the testee.
+type Mock struct {
 	t      *Testee
 	name   string
 	calls  []trace.EventName       // since the last expectation
 	before map[trace.EventName]int // how often each came before that
 }
 
-// NewTransport makes a mock transport.
-func (t *Testee) NewTransport() *Transport { return t.newTransport(nil) }
+// NewMock makes a mock transport.
+func (t *Testee) NewMock() *Mock { return t.newMock(nil) }
 
-// NewTransportThatCannotPause makes a mock transport that refuses to pause.
-func (t *Testee) NewTransportThatCannotPause() *Transport { return t.newTransport(trace.Bool(false)) }
+// NewMockThatCannotPause makes a mock transport that refuses to pause.
+func (t *Testee) NewMockThatCannotPause() *Mock { return t.newMock(trace.Bool(false)) }
 
-func (t *Testee) newTransport(canPause *bool) *Transport {
-	tr := &Transport{t: t, name: t.name("t"), before: map[trace.EventName]int{}}
-	t.c.transports[tr.name] = tr
+func (t *Testee) newMock(canPause *bool) *Mock {
+	tr := &Mock{t: t, name: t.name("t"), before: map[trace.EventName]int{}}
+	t.c.mocks[tr.name] = tr
 	t.do(trace.Command{Op: trace.MockMake, As: tr.name, CanPause: canPause})
 	return tr
 }
 
 // Calls returns what the transport was asked since the last time this was called, in order.
-func (tr *Transport) Calls() []trace.EventName {
+func (tr *Mock) Calls() []trace.EventName {
 	calls := tr.calls
 	tr.calls = nil
 	for _, c := range calls {
@@ -57,7 +57,7 @@ func (tr *Transport) Calls() []trace.EventName {
 }
 
 // await waits until the transport was asked these since the last expectation.
-func (tr *Transport) await(calls []trace.EventName) {
+func (tr *Mock) await(calls []trace.EventName) {
 	due := map[trace.EventName]int{}
 	for _, c := range calls {
 		due[c]++
@@ -68,13 +68,13 @@ func (tr *Transport) await(calls []trace.EventName) {
 }
 
 // SetTransport attaches a transport.
-func (r *Reader) SetTransport(tr *Transport) *Call {
+func (r *Reader) SetTransport(tr *Mock) *Call {
 	return r.t.call(trace.Command{Op: trace.ReaderSetTransport, On: r.name, Transport: tr.name})
 }
 
 // Flow attaches a new mock transport to the reader and returns it.
-func (r *Reader) Flow() *Transport {
-	tr := r.t.NewTransport()
+func (r *Reader) Flow() *Mock {
+	tr := r.t.NewMock()
 	r.SetTransport(tr)
 	return tr
 }
@@ -218,7 +218,7 @@ func (c *Call) outcome() (returned *trace.Value, raised *trace.Error, pending bo
 // await lets the implementation run until a condition holds that a conforming implementation brings about. With exact
 // settling it holds by now, or never will.
 func (t *Testee) await(u trace.Until) {
-	if t.Description.Settling == trace.Exact {
+	if t.exact() {
 		t.Settle()
 		return
 	}

@@ -68,10 +68,12 @@ type testcase struct {
 	closing    []trace.Event
 	names      map[string]int
 	noSettle   bool
-	transports map[string]*Transport
+	mocks      map[string]*Mock
 	finished   map[string]*trace.Event // how calls that were pending ended
 	items      map[string][]trace.Bytes
-	ended      bool // the verdict stands
+	told       map[happening][]*trace.Event // by event and object, and by object alone
+	bestEffort bool                         // the case is about connections whose settling is best-effort
+	ended      bool                         // the verdict stands
 	started    time.Time
 }
 
@@ -90,7 +92,7 @@ func New(a adapter.Adapter, d trace.Description, catalogue *spec.Catalogue, o Op
 func (t *Testee) Begin(id string, rules []string) {
 	t.c = &testcase{
 		report: report.Case{ID: id, Rules: rules}, started: time.Now(),
-		names: map[string]int{}, finished: map[string]*trace.Event{}, items: map[string][]trace.Bytes{}, transports: map[string]*Transport{},
+		names: map[string]int{}, finished: map[string]*trace.Event{}, items: map[string][]trace.Bytes{}, told: map[happening][]*trace.Event{}, mocks: map[string]*Mock{},
 		monitor: t.newMonitor(),
 	}
 	inForce := 0
@@ -107,7 +109,7 @@ func (t *Testee) Begin(id string, rules []string) {
 }
 
 func (t *Testee) newMonitor() *monitor.Monitor {
-	return monitor.New(monitor.Options{Settling: t.Description.Settling, InForce: func(id string) bool {
+	return monitor.New(monitor.Options{Settling: t.Description.Settling, BestEffort: t.Description.BestEffort, InForce: func(id string) bool {
 		r, ok := t.catalogue.Rule(id)
 		return ok && r.InForce(t.Options.Target)
 	}})
@@ -131,10 +133,13 @@ func (t *Testee) Needs(capabilities ...trace.Capability) {
 
 // NeedsExactSettling skips the case where the adapter cannot tell that its implementation has come to rest.
 func (t *Testee) NeedsExactSettling() {
-	if t.Description.Settling != trace.Exact {
+	if !t.exact() {
 		t.skip(report.Unsupported, "the adapter's settling is not exact")
 	}
 }
+
+// exact tells whether what is pending after settling stays so until another command comes, in the case so far.
+func (t *Testee) exact() bool { return t.Description.Settling == trace.Exact && !t.c.bestEffort }
 
 // do carries out one command.
 func (t *Testee) do(c trace.Command) trace.Reply {
@@ -151,6 +156,9 @@ func (t *Testee) do(c trace.Command) trace.Reply {
 			t.broken(c, err)
 		}
 		t.c.session = s
+	}
+	if needed, ok := c.Kind.Needs(); ok && slices.Contains(t.Description.BestEffort, needed) {
+		t.c.bestEffort = true
 	}
 	t.c.monitor.Before(&c)
 	replies, err := t.c.session.Do(ctx, []trace.Command{c})
@@ -174,6 +182,11 @@ func (t *Testee) do(c trace.Command) trace.Reply {
 }
 
 func (t *Testee) note(e *trace.Event) {
+	if e.On != "" {
+		for _, h := range [...]happening{{e.Ev, e.On}, {on: e.On}} {
+			t.c.told[h] = append(t.c.told[h], e)
+		}
+	}
 	switch e.Ev {
 	case trace.Finished:
 		t.c.finished[e.On] = e
@@ -182,7 +195,7 @@ func (t *Testee) note(e *trace.Event) {
 			t.c.items[e.On] = append(t.c.items[e.On], *e.Value.Bytes)
 		}
 	case trace.PauseReading, trace.ResumeReading:
-		if tr := t.c.transports[e.On]; tr != nil {
+		if tr := t.c.mocks[e.On]; tr != nil {
 			tr.calls = append(tr.calls, e.Ev)
 		}
 	}

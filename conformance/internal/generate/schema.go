@@ -17,13 +17,21 @@ type object = map[string]any
 func schemaOfTrace() ([]byte, error) {
 	ref := func(name string) object { return object{"$ref": "#/$defs/" + name} }
 	text := object{"type": "string"}
+	var kinds []trace.EndKind
+	for _, k := range trace.EndKinds {
+		kinds = append(kinds, k.Name)
+	}
 	types := map[trace.ArgType]object{
 		trace.IntArg: {"type": "integer"}, trace.BoolArg: {"type": "boolean"}, trace.NameArg: text, trace.TextArg: text,
 		trace.NamesArg: {"type": "array", "items": text}, trace.DataArg: ref("data"), trace.DatasArg: {"type": "array", "items": ref("data")},
 		trace.UntilArg: {"oneOf": []object{
 			closed(object{"done": text}, "done"),
 			closed(object{"event": object{"enum": names(trace.Events)}, "on": text, "count": object{"type": "integer", "minimum": 1}}, "event"),
+			closed(object{"event": object{"const": trace.DataReceived}, "on": text, "bytes": object{"type": "integer", "minimum": 1}}, "event", "bytes"),
 		}},
+		trace.EndKindArg:   {"enum": kinds},
+		trace.ContainerArg: {"enum": trace.Containers},
+		trace.ProgramArg:   {"type": "array", "items": ref("reaction")},
 	}
 	var commands []object
 	for _, s := range trace.Commands {
@@ -70,15 +78,20 @@ func schemaOfTrace() ([]byte, error) {
 			"description": closed(object{
 				"protocol": object{"const": trace.ProtocolVersion}, "name": text, "version": text, "language": text, "target": text, "detail": text,
 				"settling": object{"enum": []trace.Settling{trace.Exact, trace.BestEffort}}, "capabilities": object{"type": "array", "items": object{"enum": names(trace.Capabilities)}},
+				"best_effort": object{"type": "array", "items": object{"enum": names(trace.Capabilities)}},
 			}, "protocol", "name", "version", "target", "settling", "capabilities"),
 			"command": object{"oneOf": commands},
-			"reply":   reply,
+			"reaction": closed(object{
+				"in": object{"enum": trace.Callbacks}, "nth": object{"type": "integer", "minimum": 1}, "do": object{"type": "array", "items": ref("command")},
+				"return": ref("value"), "raise": text,
+			}, "in"),
+			"reply": reply,
 			"event": closed(object{
-				"ev": object{"enum": events}, "on": text, "turn": object{"type": "integer"}, "returned": ref("value"), "raised": ref("error"), "value": ref("value"), "text": text,
+				"ev": object{"enum": events}, "on": text, "turn": object{"type": "integer"}, "returned": ref("value"), "raised": ref("error"), "value": ref("value"), "text": text, "command": ref("command"),
 			}, "ev"),
 			"value": closed(object{
 				"bytes": ref("bytes"), "text": text, "int": object{"type": "integer"}, "bool": object{"type": "boolean"}, "list": object{"type": "array", "items": ref("value")},
-				"error": ref("error"), "type": text,
+				"error": ref("error"), "object": text, "type": text,
 			}),
 			"error": closed(object{
 				"kind": object{"enum": names(trace.Kinds)}, "native": text, "message": text, "partial": ref("bytes"), "expected": object{"type": "integer"}, "consumed": object{"type": "integer"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/streamspec/streamspec/spec"
@@ -109,7 +110,10 @@ func commands() string {
 			fmt.Fprintf(&b, ", needs `%s`", s.Needs)
 		}
 		fmt.Fprintf(&b, "). %s Returns %s.", s.Doc, s.Result)
-		if len(s.Events) > 0 {
+		switch {
+		case slices.Equal(s.Events, trace.ConnectionEvents):
+			b.WriteString(" May cause any event of a connection.")
+		case len(s.Events) > 0:
 			names := make([]string, len(s.Events))
 			for i, e := range s.Events {
 				names[i] = "`" + string(e) + "`"
