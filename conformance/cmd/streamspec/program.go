@@ -17,7 +17,13 @@ func pythonProgram(t *trace.Transcript) string {
 	var out strings.Builder
 	out.WriteString(p.docstring(t))
 	out.WriteString("import asyncio\n")
+	if p.connections {
+		out.WriteString("import fcntl\nimport os\nimport select\nimport socket\nimport struct\nimport tempfile\nimport time\n")
+	}
 	out.WriteString(programHelpers)
+	if p.connections {
+		out.WriteString(programConnections)
+	}
 	if p.mocks {
 		out.WriteString(programTransport)
 	}
@@ -133,6 +139,7 @@ type program struct {
 	used                      map[string]bool
 	live                      []string // names of pending calls, in Python
 	mocks, scripted, iterates bool
+	connections               bool
 }
 
 // docstring says where the program comes from, in comments.
@@ -164,7 +171,7 @@ func (p *program) line(text string, recorded string) {
 	if recorded != "" {
 		text += "  # " + oneLine(recorded)
 	}
-	p.body.WriteString("    " + text + "\n")
+	p.body.WriteString(strings.TrimRight("    "+text, " ") + "\n")
 }
 
 // oneLine makes a text fit for a comment.
@@ -201,14 +208,15 @@ func (p *program) name(name string) string {
 // reserved are Python's keywords, and the names that the program itself uses.
 var reserved = strings.Fields(`False None True and as assert async await break class continue def del elif else except finally for from
 	global if import in is lambda nonlocal not or pass raise return try while with yield
-	asyncio waiting show start settle Transport ScriptedError iterate main loop task list print data bytearray memoryview bytes`)
+	asyncio waiting show start settle Transport ScriptedError iterate main loop task list print data bytearray memoryview bytes
+	named Raw Protocol shorten connect open_stream until reaction fcntl os select socket struct tempfile time hasattr tuple`)
 
 // step writes the lines of a step.
 func (p *program) step(s trace.Step) {
 	c, recorded := s.Command, recordedText(s.Reply)
 	on := ""
 	if c.On != "" {
-		on = p.name(c.On)
+		on = p.object(c.On)
 	}
 	settle := !c.NoSettle
 	_, method, _ := strings.Cut(string(c.Op), ".")
@@ -268,10 +276,16 @@ func (p *program) step(s trace.Step) {
 	case trace.Settle:
 		settle = true
 	case trace.Run:
-		name := p.name(c.Until.Done)
-		p.line(fmt.Sprintf("await asyncio.wait([%s], timeout=%g)", name, float64(c.Ms)/1000), recorded)
+		p.wait(*c.Until, c.Ms, recorded)
 	case trace.Forget:
 		p.forget(c.Names)
+	case trace.Collect:
+		for _, name := range c.Names {
+			p.line(fmt.Sprintf("del %s", p.object(name)), "")
+		}
+		p.line("__import__(\"gc\").collect()", recorded)
+	default:
+		p.connectionStep(c, recorded)
 	}
 	if settle {
 		p.line("await settle()", "")

@@ -125,7 +125,7 @@ func (r *replay) prepare(ctx context.Context, target string) error {
 	if r.version, err = spec.ParseVersion(target); err != nil {
 		return usage("there is no target version %q: %v", target, err)
 	}
-	r.monitor = monitor.New(monitor.Options{Settling: r.about.Settling, InForce: func(id string) bool {
+	r.monitor = monitor.New(monitor.Options{Settling: r.about.Settling, BestEffort: r.about.BestEffort, InForce: func(id string) bool {
 		rule, ok := r.catalogue.Rule(id)
 		return ok && rule.InForce(r.version)
 	}})
