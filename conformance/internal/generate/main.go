@@ -68,6 +68,10 @@ func generate(check bool) error {
 			return err
 		}
 	}
+	record, err := trackRecord(k.catalogue)
+	if err != nil {
+		return err
+	}
 	guide, err := os.ReadFile("CONFORMANCE.md")
 	if err != nil {
 		return err
@@ -75,7 +79,7 @@ func generate(check bool) error {
 	for _, part := range []struct {
 		name string
 		text string
-	}{{"commands", commands()}, {"events", listed(trace.Events)}, {"kinds", listed(trace.Kinds)}, {"forms", listed(trace.Forms)}, {"capabilities", listed(trace.Capabilities)}} {
+	}{{"commands", commands()}, {"events", listed(trace.Events)}, {"kinds", listed(trace.Kinds)}, {"forms", listed(trace.Forms)}, {"capabilities", listed(trace.Capabilities)}, {"track record", record}} {
 		if guide, err = splice(guide, part.name, part.text); err != nil {
 			return err
 		}

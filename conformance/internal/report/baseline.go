@@ -18,10 +18,12 @@ import (
 // A Baseline lists the failures that are known, so that a run fails only for new ones, and for old ones that are gone.
 type Baseline struct{ entries []baselineEntry }
 
-// A baselineEntry is a known failure: of one case, by any of some rules, or of every case that breaks one rule.
+// A baselineEntry is a known failure: of one case, by any of some rules, or of every case that breaks one rule. An entry of
+// several cases is read as one for each.
 type baselineEntry struct {
 	Case            string                   `yaml:"case"`
-	Rules           []string                 `yaml:"rules"` // of a case: what it breaks
+	Cases           []string                 `yaml:"cases"` // in place of a case
+	Rules           []string                 `yaml:"rules"` // of a case, or of each case: what it breaks
 	Rule            string                   `yaml:"rule"`  // in place of a case
 	Reason          string                   `yaml:"reason"`
 	Reference       string                   `yaml:"reference"`
@@ -36,7 +38,7 @@ type baselineImplementation struct {
 
 // The fields of an entry, and of an implementation in it.
 var (
-	entryFields          = []string{"case", "rules", "rule", "reason", "reference", "implementations"}
+	entryFields          = []string{"case", "cases", "rules", "rule", "reason", "reference", "implementations"}
 	implementationFields = []string{"name", "versions"}
 )
 
@@ -63,7 +65,15 @@ func ReadBaseline(text []byte, catalogue *spec.Catalogue) (*Baseline, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", node.Line, err)
 		}
-		b.entries = append(b.entries, e)
+		if len(e.Cases) == 0 {
+			b.entries = append(b.entries, e)
+			continue
+		}
+		cases := e.Cases
+		e.Cases = nil
+		for _, e.Case = range cases {
+			b.entries = append(b.entries, e)
+		}
 	}
 	return b, nil
 }
@@ -103,11 +113,19 @@ func knownFields(node *yaml.Node, what string, known []string) error {
 }
 
 func (e *baselineEntry) check(catalogue *spec.Catalogue) error {
+	named := 0
+	for _, is := range []bool{e.Case != "", len(e.Cases) > 0, e.Rule != ""} {
+		if is {
+			named++
+		}
+	}
 	switch {
-	case e.Case == "" && e.Rule == "", e.Case != "" && e.Rule != "":
-		return errors.New("an entry names either a case or a rule")
-	case e.Case != "" && len(e.Rules) == 0:
-		return fmt.Errorf("the entry of the case %q does not say which rules are broken in it; rules has to list them", e.Case)
+	case named != 1:
+		return errors.New("an entry names either a case, or cases, or a rule")
+	case slices.Contains(e.Cases, ""):
+		return errors.New("one of the cases of an entry has no name")
+	case e.Rule == "" && len(e.Rules) == 0:
+		return fmt.Errorf("%s does not say which rules are broken; rules has to list them", e.name())
 	case e.Rule != "" && len(e.Rules) > 0:
 		return fmt.Errorf("the entry of the rule %s has rules as well, which belong to a case", e.Rule)
 	}
@@ -154,8 +172,11 @@ func (e *baselineEntry) broken() []string {
 }
 
 func (e *baselineEntry) name() string {
-	if e.Rule != "" {
+	switch {
+	case e.Rule != "":
 		return "the rule " + e.Rule
+	case len(e.Cases) > 0:
+		return fmt.Sprintf("the case %q and others", e.Cases[0])
 	}
 	return fmt.Sprintf("the case %q", e.Case)
 }
@@ -167,6 +188,39 @@ func (e *baselineEntry) why() string {
 		reason += " (" + e.Reference + ")"
 	}
 	return reason
+}
+
+// A Fault is what baselines say of one fault: entries with the same reason are about the same.
+type Fault struct {
+	Reason          string
+	Reference       string   // where it was reported; may be empty
+	Rules           []string // that it breaks
+	Implementations []string // each with its versions: "CPython asyncio 3.12, 3.13.0"; empty: all
+}
+
+// Faults returns the faults that the baseline knows, in its order.
+func (b *Baseline) Faults() []Fault {
+	var faults []Fault
+	for _, e := range b.entries {
+		reason := strings.Join(strings.Fields(e.Reason), " ")
+		i := slices.IndexFunc(faults, func(f Fault) bool { return f.Reason == reason && f.Reference == e.Reference })
+		if i < 0 {
+			i = len(faults)
+			faults = append(faults, Fault{Reason: reason, Reference: e.Reference})
+		}
+		f := &faults[i]
+		for _, id := range e.broken() {
+			if !slices.Contains(f.Rules, id) {
+				f.Rules = append(f.Rules, id)
+			}
+		}
+		for _, im := range e.Implementations {
+			if text := strings.TrimSpace(im.Name + " " + strings.Join(im.Versions, ", ")); !slices.Contains(f.Implementations, text) {
+				f.Implementations = append(f.Implementations, text)
+			}
+		}
+	}
+	return faults
 }
 
 // isFor reports whether the entry is about an implementation.

@@ -54,6 +54,29 @@ func TestBaselineApplied(t *testing.T) {
 	}
 }
 
+func TestBaselineOfSeveralCases(t *testing.T) {
+	g := NewWithT(t)
+	b := baseline(t, `[
+		{cases: ["`+must+` / fail", other], rules: [`+must+`], reason: "it is\n known", reference: here, implementations: [{name: one, versions: [1, 2]}, {name: two}]},
+		{case: third, rules: [`+deFact+`], reason: it is known, reference: here, implementations: [{name: two}]},
+		{rule: `+must+`, reason: it is known}]`)
+	c := a(report.Fail, must)
+	b.Apply(&c)
+	g.Expect(c.Verdict).To(Equal(report.KnownFail))
+	g.Expect(b.Faults()).To(Equal([]report.Fault{
+		{Reason: "it is known", Reference: "here", Rules: []string{must, deFact}, Implementations: []string{"one 1, 2", "two"}},
+		{Reason: "it is known", Rules: []string{must}},
+	}))
+	for text, why := range map[string]string{
+		`[{case: a, cases: [b], rules: [` + must + `], reason: x}]`: "either a case, or cases, or a rule",
+		`[{cases: [b, ""], rules: [` + must + `], reason: x}]`:      "has no name",
+		`[{cases: [b], reason: x}]`:                                 `the case "b" and others does not say which rules are broken`,
+	} {
+		_, err := report.ReadBaseline([]byte(text), catalogue(t))
+		g.Expect(err).To(MatchError(ContainSubstring(why)))
+	}
+}
+
 func TestBaselineUnmatched(t *testing.T) {
 	b := baseline(t, `[{case: gone, rules: [`+must+`], reason: known}, {rule: `+must+`, reason: known}]`)
 	none, gone, rule := []string(nil), `the case "gone": there is no such case`, "the rule "+must+": no case broke it"
