@@ -12,15 +12,17 @@ One file, standard library only, CPython 3.6 and later, PyPy; of asyncio it uses
 
 How it works. A session is a set of objects that the driver named, and an event loop of its own. The loop runs only
 while a command is carried out, and until nothing more is scheduled. So when a reply says that a call is pending, that
-is a fact and not a guess: nothing will happen to the call until another command comes.
+is a fact and not a guess: nothing will happen to the call until another command comes. Connections are made of Unix
+sockets and of pipes, whose other ends are worked here by system calls, so that is true of them as well; of TCP it is
+true as far as the kernel delivers at once.
 
 Every command has three phases: decode and look up, invoke, encode. Only what comes out of the second is laid at the
 implementation's door (`raised`). A failure in the first or the third is ours or the driver's, and the reply is a
 `fault`.
 
 To see a command at work: python3 -m pdb adapter.py --replay FILE, with a breakpoint in Session.carry_out. The sections
-are, in this order: data and values, errors, the loop, the session, the commands, what goes on outside of calls, the
-wire protocol, replay, self-check.
+are, in this order: data and values, errors, the loop, raw ends, programmed protocols, the session, the commands, what
+goes on outside of calls, the wire protocol, replay, self-check.
 """
 
 import array
@@ -36,10 +38,22 @@ import logging
 import os
 import platform
 import queue
+import select
+import selectors
+import socket
+import struct
 import sys
+import tempfile
 import threading
+import time
 import traceback
 import warnings
+import weakref
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system; nothing but objects in memory is driven there
+    fcntl = None
 
 PROTOCOL = 1  # version of the wire protocol and of the vocabulary
 TRANSCRIPT_SCHEMA = 1  # version of the transcripts that --replay reads
@@ -54,7 +68,7 @@ class Unsupported(Exception):
 
 
 class ScriptedError(Exception):
-    """The exception that reader.set_exception stores."""
+    """An exception that the driver asks for: to be stored, to be passed or to be raised by a callback."""
 
 
 # ---------------------------------------------------------------- data and values
@@ -123,11 +137,10 @@ VALUES = (
     ((bytes, bytearray, memoryview), "bytes", lambda value: bytes(value).decode("latin-1")),
     (str, "text", str),
     (int, "int", int),
-    ((list, tuple), "list", lambda value: [encode_value(item) for item in value]),
 )
 
 
-def encode_value(value):
+def encode_value(value, session=None):
     """Return the wire form of a result. A type that is not the usual one for such a value is named."""
     if type(value) is bytes:
         return {"bytes": value.decode("latin-1")}
@@ -139,12 +152,33 @@ def encode_value(value):
         return {"error": encode_error(value)}
     for classes, kind, encode in VALUES:
         if isinstance(value, classes):
-            encoded = {kind: encode(value)}
-            if type(value) not in (str, int, list):
-                encoded["type"] = native_name(type(value))
-            return encoded
-    name = native_name(type(value))
-    return {"text": "an object of type " + name, "type": name}
+            return with_type({kind: encode(value)}, value, (str, int))
+    if isinstance(value, (list, tuple)):
+        return with_type({"list": [encode_value(item, session) for item in value]}, value, (list, tuple))
+    name = session.name_of(value) if session is not None else None
+    return with_type({"text": native_name(type(value))}, value) if name is None else {"object": name}
+
+
+def with_type(encoded, value, usual=()):
+    """Return an encoded value, and with it the type of the value unless it is a usual one."""
+    if type(value) not in usual:
+        encoded["type"] = native_name(type(value))
+    return encoded
+
+
+def decode_value(form):
+    """Return the value that a callback is to return."""
+    if not isinstance(form, dict) or len(form) > 1:
+        raise Fault("a value has one field or none: %.80r" % (form,))
+    for kind, value in form.items():
+        if kind == "bytes":
+            return decode_bytes(value)
+        if kind == "list" and isinstance(value, list):
+            return [decode_value(item) for item in value]
+        if type(value) is {"text": str, "int": int, "bool": bool}.get(kind):
+            return value
+        raise Fault("a callback cannot return %.80r" % (form,))
+    return None
 
 
 # ---------------------------------------------------------------- errors
@@ -159,11 +193,12 @@ KINDS = (  # the first class that fits decides
     (ValueError, "invalid-argument"),
     (TypeError, "invalid-type"),
     (AssertionError, "invalid-state"),
-    (NotImplementedError, "not-supported"),  # a RuntimeError too, so it stands before that
-)
-READ_KINDS = KINDS + (  # of what the methods that read raise
+    (NotImplementedError, "not-supported"),  # this one and the next are RuntimeErrors too, so they stand before that
     (RecursionError, "other"),
-    (RuntimeError, "concurrent-read"),
+    (RuntimeError, "invalid-state"),  # but of a read it is concurrent-read
+    (ConnectionResetError, "connection-reset"),
+    (BrokenPipeError, "broken-pipe"),
+    (OSError, "os-error"),
 )
 FAILURES = (Exception, asyncio.CancelledError)  # what an implementation may raise and live
 
@@ -171,9 +206,9 @@ FAILURES = (Exception, asyncio.CancelledError)  # what an implementation may rai
 @functools.lru_cache(maxsize=None)
 def classify(cls, reading):
     """Return the kind of an exception class, and its native name."""
-    for known, kind in READ_KINDS if reading else KINDS:
+    for known, kind in KINDS:
         if issubclass(cls, known):
-            return kind, native_name(cls)
+            return "concurrent-read" if reading and known is RuntimeError else kind, native_name(cls)
     return "other", native_name(cls)
 
 
@@ -199,6 +234,8 @@ def encode_error(exc, reading=False):
             error["expected"] = exc.expected
     elif kind == "limit-overrun":
         error["consumed"] = exc.consumed
+    elif kind == "connection-reset" and hasattr(exc, "partial"):  # of a raw end
+        error["partial"] = exc.partial.decode("latin-1")
     exc.__traceback__ = exc.__context__ = exc.__cause__ = None
     return error
 
@@ -207,15 +244,17 @@ def encode_error(exc, reading=False):
 #
 # An event loop has no public way to ask whether it is idle. But whatever a callback, a future or a task wants done
 # later goes through call_soon, which is public and can be overridden; so the loop takes note. A turn in which nothing
-# was scheduled has left nothing behind.
+# was scheduled has left nothing behind. What descriptors have ready it finds through a selector, and asyncio's own
+# loops take theirs from whoever makes them: so that one can be asked, too.
 
 MAX_TURNS = 10000  # an implementation that goes on for longer spins
 
-# How many idle turns it takes to be sure. Callbacks run first in, first out, so objects in memory are at rest after
-# one. What a socket delivers is queued by the selector without call_soon, and takes one turn more; a session with
-# sockets must also settle when at_rest is true.
-MEMORY_IDLE_TURNS = 1
-IO_IDLE_TURNS = 2
+# How many idle turns it takes to be sure. Callbacks run first in, first out, so a loop whose selector can be asked is
+# at rest after one. Of another loop it is not known how it arranges its turns, nor in which part of one it looks at
+# descriptors, and what these bring does not go through call_soon.
+IDLE_TURNS = 1
+OTHER_IDLE_TURNS = 2  # of other loops, without connections
+IO_IDLE_TURNS = 4  # of other loops, with connections
 
 
 def settling(base):
@@ -224,7 +263,8 @@ def settling(base):
 
     class SettlingLoop(base):
         at_rest = True  # whether nothing was scheduled since the turn began, or since the loop stopped
-        idle_turns = MEMORY_IDLE_TURNS
+        idle_turns = IDLE_TURNS
+        moved = None  # tells whether something moves outside of the loop; None: there is no outside
 
         if sys.version_info >= (3, 7):
 
@@ -247,7 +287,10 @@ def settling(base):
                 return base_call_soon_threadsafe(self, callback, *args)
 
         def drive(self, steps):
-            """Run a generator inside the loop; return what it returns. After a yield it goes on when all is at rest."""
+            """Run a generator inside the loop; return what it returns.
+
+            After a yield it goes on when all is at rest, and after a yield of seconds not before these have passed.
+            """
             self.steps, self.result, self.error = steps, None, None
             if self.at_rest:
                 base_call_soon(self, self.resume)
@@ -262,27 +305,34 @@ def settling(base):
 
         def resume(self):
             try:
-                next(self.steps)
+                self.settle(next(self.steps))
+                return
             except StopIteration as end:
                 self.result = end.value
             except BaseException as exc:  # drive raises it, or the loop would report it and run on without us
                 self.error = exc
-            else:
-                self.at_rest = True
-                self.turns = self.idle = 0
-                base_call_soon(self, self.end_turn)
-                return
             self.steps = None
             if self.is_running():
                 self.stop()
+
+        def settle(self, seconds):
+            self.at_rest = True
+            self.turns = self.idle = 0
+            if seconds:
+                self.call_later(seconds, self.end_turn)
+            else:
+                base_call_soon(self, self.end_turn)
 
         def end_turn(self):
             # Runs behind all that was scheduled before this turn, and is itself not taken note of.
             self.turns += 1
             self.idle = self.idle + 1 if self.at_rest else 0
             if self.idle == self.idle_turns:
-                self.resume()
-            elif self.turns < MAX_TURNS:
+                if self.moved is None or not self.moved():
+                    self.resume()
+                    return
+                self.idle = 0
+            if self.turns < MAX_TURNS:
                 self.at_rest = True
                 base_call_soon(self, self.end_turn)
             else:
@@ -303,7 +353,7 @@ def parking(base):
     """Return a subclass of an event loop class like that of settling, whose loop keeps running."""
 
     class ParkingLoop(settling(base)):
-        idle_turns = IO_IDLE_TURNS
+        idle_turns = OTHER_IDLE_TURNS
         steps = batches = outcomes = None
 
         def drive(self, steps):
@@ -335,16 +385,12 @@ def parking(base):
                         self.stop()
                         return
                 try:
-                    next(self.steps)
+                    self.settle(next(self.steps))
+                    return
                 except StopIteration as end:
                     outcome = end.value, None
                 except BaseException as exc:
                     outcome = None, exc
-                else:
-                    self.at_rest = True
-                    self.turns = self.idle = 0
-                    base.call_soon(self, self.end_turn)
-                    return
                 self.steps = None
                 self.outcomes.put(outcome)
 
@@ -385,6 +431,13 @@ class Testee:
     def __init__(self, base, module=None):
         self.base, self.module = base, module
         self.loop_class = settling(base) if module is None else parking(base)
+
+    def new_loop(self):
+        """Return a loop, and its selector if that can be asked, else None."""
+        if self.module is not None or not issubclass(self.base, asyncio.SelectorEventLoop):
+            return self.loop_class(), None
+        selector = selectors.DefaultSelector()
+        return self.loop_class(selector), selector
 
     @classmethod
     def load(cls, name):
@@ -443,10 +496,275 @@ def stock_loop_class():
     return type(loop)
 
 
+# ---------------------------------------------------------------- raw ends
+#
+# A connection has two ends. The raw end is the driver's and is worked here by system calls that never wait; the far end
+# goes to the implementation.
+
+MOST_AT_ONCE = 1 << 16  # bytes
+
+
+class Raw:
+    """A raw end, and the far end that belongs to it."""
+
+    def __init__(self, kind, buffer=None):
+        if kind not in ENDS:
+            raise Fault("there is no kind of connection %.80r" % (kind,))
+        if fcntl is None:
+            raise Unsupported("connections need a POSIX system")
+        self.kind = kind
+        self.near, self.far = ENDS[kind](kind, buffer)  # near is None where the raw end is idle
+        if self.near is not None:
+            os.set_blocking(self.near.fileno(), False)
+        self.identity = identity(self.far.fileno())
+        self.opened = False
+        self.receiving = None  # the future of the recv that is pending
+        self.received, self.wanted = bytearray(), None  # wanted is None: everything
+
+    def descriptor(self):
+        if self.near is None or number_of(self.near) is None:
+            raise Fault("the raw end is %s" % ("idle" if self.near is None else "closed"))
+        return self.near.fileno()
+
+    def socket(self):
+        self.descriptor()
+        if not isinstance(self.near, socket.socket):
+            raise Fault("the raw end is no socket")
+        return self.near
+
+    def take_far(self):
+        """Return the far end, which can be had once."""
+        if self.opened:
+            raise Fault("the far end has been opened already")
+        self.opened = True
+        return self.far
+
+    def send(self, data):
+        """Send as much as the kernel takes now; return how much that is."""
+        descriptor, rest = self.descriptor(), memoryview(data)
+        while len(rest):
+            try:
+                rest = rest[os.write(descriptor, rest):]
+            except BlockingIOError:
+                break
+            except OSError:
+                if len(rest) == len(data):
+                    raise
+                break
+        return len(data) - len(rest)
+
+    def begin_to_receive(self, future, wanted):
+        self.descriptor()
+        if self.receiving is not None and not self.receiving.done():
+            raise Fault("the raw end receives already")
+        self.receiving, self.received, self.wanted = future, bytearray(), wanted
+
+    def receive(self):
+        """Take from the kernel what there is of what is still wanted; return whether there was anything."""
+        moved = False
+        while self.receiving is not None:
+            if self.receiving.done():  # it was cancelled
+                self.receiving = None
+                break
+            most = MOST_AT_ONCE if self.wanted is None else min(MOST_AT_ONCE, self.wanted - len(self.received))
+            try:
+                data = os.read(self.near.fileno(), most)
+            except BlockingIOError:
+                break
+            except OSError as exc:
+                exc.partial = bytes(self.received)
+                self.receiving.set_exception(exc)
+                data, self.receiving = None, None
+            else:
+                self.received += data
+                if not data or len(self.received) == self.wanted:
+                    self.receiving.set_result(bytes(self.received))
+                    self.receiving = None
+            moved = True
+        return moved
+
+    def receive_within(self, seconds):
+        """Receive while nothing else runs."""
+        poll, deadline = select.poll(), time.monotonic() + seconds
+        poll.register(self.descriptor(), select.POLLIN)
+        self.receive()
+        while self.receiving is not None and time.monotonic() < deadline:
+            poll.poll(max(0, (deadline - time.monotonic()) * 1000))
+            self.receive()
+
+    def close(self):
+        if self.receiving is not None:
+            self.receiving.cancel()
+            self.receiving = None
+        if self.near is not None:
+            self.near.close()
+
+    def reset(self):
+        if self.kind != "tcp":
+            raise Fault("only a TCP connection can be reset")
+        self.socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def far_open(self):
+        """Return whether this process has a descriptor of the far end, whoever made that."""
+        return any(identity(int(name)) == self.identity for name in os.listdir("/dev/fd"))
+
+    def close_far(self):
+        """Close the far end if nobody has: it was not opened, or its transport did not do so."""
+        descriptor = number_of(self.far)
+        if descriptor is None:
+            return
+        if identity(descriptor) == self.identity:
+            self.far.close()
+        elif hasattr(self.far, "detach"):  # closed behind its back, and the number may be another's by now
+            self.far.detach()
+
+
+def number_of(end):
+    """Return the descriptor of a socket or a file, None if it is closed."""
+    if getattr(end, "closed", False):  # a file has no fileno then
+        return None
+    return end.fileno() if end.fileno() >= 0 else None
+
+
+def identity(descriptor):
+    """Return what tells an open file from others, None for a number that is no descriptor."""
+    # The two ends of a pipe are the same to fstat but for their mode.
+    try:
+        status = os.fstat(descriptor)
+        return status.st_dev, status.st_ino, fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError:
+        return None
+
+
+def resize(sockets, buffer):
+    for end in sockets if buffer is not None else ():
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+
+
+def unix_ends(kind, buffer):
+    near, far = socket.socketpair()
+    resize((near, far), buffer)
+    far.setblocking(False)
+    return near, far
+
+
+def tcp_ends(kind, buffer):
+    far = socket.socket()
+    with socket.socket() as listener:
+        resize((listener, far), buffer)  # before there is a connection, or it would be too late for the window
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        far.connect(listener.getsockname())
+        near, peer = listener.accept()
+        while peer != far.getsockname():  # somebody else's
+            near.close()
+            near, peer = listener.accept()
+    near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    resize((near,), buffer)
+    far.setblocking(False)
+    return near, far
+
+
+def pipe_ends(kind, buffer):
+    reading, writing = os.pipe()
+    if buffer is not None and sys.platform == "linux":
+        set_pipe_size = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # 3.10 and later
+        fcntl.fcntl(reading, set_pipe_size, buffer)  # rounded up to a page by the kernel
+    reading, writing = os.fdopen(reading, "rb", 0), os.fdopen(writing, "wb", 0)
+    return (writing, reading) if kind == "read-pipe" else (reading, writing)
+
+
+def file_ends(kind, buffer):
+    return None, tempfile.TemporaryFile("w+b", 0)
+
+
+ENDS = {
+    "tcp": tcp_ends,
+    "unix": unix_ends,
+    "read-pipe": pipe_ends,
+    "write-pipe": pipe_ends,
+    "read-file": file_ends,
+    "write-file": file_ends,
+}
+
+
+# ---------------------------------------------------------------- programmed protocols
+
+
+class Programmed(asyncio.Protocol):
+    """A protocol that tells of each call of its callbacks, and then reacts as the driver has said beforehand."""
+
+    def __init__(self, session, name, program):
+        self.session, self.name = session, name
+        self.program = [Reaction(form) for form in program]
+        self.calls = collections.Counter()
+        self.opening = collections.deque()  # the names of the calls whose connection_made is still to come
+
+    def connection_made(self, transport):
+        if self.forgotten():
+            abort(transport)
+            return None
+        if self.opening:
+            self.session.transports[self.opening.popleft() + ".transport"] = transport
+        return self.react("connection_made")
+
+    def data_received(self, data):
+        if not self.forgotten():
+            self.session.received[self.name] += len(data)
+        return self.react("data_received", lambda: {"value": encode_value(data)})
+
+    def eof_received(self):
+        return self.react("eof_received")
+
+    def connection_lost(self, exc):
+        return self.react("connection_lost", lambda: {} if exc is None else {"raised": encode_error(exc)})
+
+    def pause_writing(self):
+        return self.react("pause_writing")
+
+    def resume_writing(self):
+        return self.react("resume_writing")
+
+    def forgotten(self):
+        return self.session.protocols.get(self.name) is not self
+
+    def react(self, callback, details=dict):
+        if self.forgotten():
+            return None
+        session, end = self.session, None
+        try:  # a failure of ours must not reach the loop, which would lay it at the implementation's door
+            session.emit(callback, on=self.name, **details())
+            self.calls[callback] += 1
+            for reaction in self.program:
+                if reaction.callback == callback and reaction.nth in (None, self.calls[callback]):
+                    for command in reaction.commands:
+                        session.react(self.name, command)
+                    end = reaction
+        except Exception as exc:
+            session.faults.append(describe_fault("%s of %s" % (callback, self.name), exc))
+        return None if end is None else end.finish()
+
+
+class Reaction:
+    """What a programmed protocol does in a callback. Of several that match, the last one says how the callback ends."""
+
+    def __init__(self, form):
+        self.callback, self.nth, self.commands = form["in"], form.get("nth"), form.get("do", [])
+        self.result, self.text = decode_value(form.get("return", {})), form.get("raise")
+
+    def finish(self):
+        if self.text is not None:
+            raise ScriptedError(self.text)
+        return self.result
+
+
 # ---------------------------------------------------------------- the session
 
 # Replies are never changed once made, so the most frequent one can be the same object every time.
 NONE = {"returned": {}}
+OUTSIDE = frozenset(("unhandled", "unraisable", "warning", "log", "unsettled"))  # events that belong to no object
 TRUE = {"returned": {"bool": True}}
 FALSE = {"returned": {"bool": False}}
 
@@ -465,19 +783,27 @@ class Family(dict):
 class Session:
     """The named objects of one session, the loop they live on, and what happened to them."""
 
-    def __init__(self, loop_class, library=asyncio):
+    def __init__(self, testee, library=asyncio):
         self.library = library  # where the classes under test come from; the self-check puts its own in place
         self.readers = Family("reader")
+        self.writers = Family("writer")
         self.transports = Family("transport")
+        self.protocols = Family("protocol")
+        self.raws = Family("raw end")
+        self.objects = self.readers, self.writers, self.transports, self.protocols
+        self.wired = False  # whether there are connections, which move without being called
         self.calls = Family("call")  # tasks; None for a call that failed before there was a task
         self.waiting = {}  # those of them whose reply was pending: task to name
+        self.others = set()  # those of them that are not reads
         self.events = []  # since the last reply
         self.told = collections.Counter()  # the events of the replies before, by name and by object
+        self.received = collections.Counter()  # bytes that were delivered, by protocol
         self.faults = []  # since the last reply, in callbacks, where they cannot be raised
         self.buffers = []  # to overwrite after the call at hand
-        self.loop = loop_class()
+        self.everything = self.objects + (self.raws, self.calls, self.others, self.told, self.received)
+        self.loop, self.selector = testee.new_loop()
         self.loop.set_debug(False)  # the environment may have asked for it
-        self.loop.spins = lambda: self.emit("unsettled")
+        self.loop.spins = self.spins
         self.loop.set_exception_handler(self.unhandled)
         asyncio.set_event_loop(self.loop)
         Outside.session = self
@@ -494,20 +820,25 @@ class Session:
         asyncio.set_event_loop(None)
         return self.events
 
-    # These two run inside the loop, so the implementation is called as by a user's callback. Each yield lets it
-    # run until nothing more happens.
+    # These run inside the loop, so the implementation is called as by a user's callback. Each yield lets it run until
+    # nothing more happens.
 
     def carry_out(self, commands):
         loop, replies = self.loop, []
         for command in commands:
             try:
                 reply = COMMANDS[command["op"]](self, command)
-                if not loop.at_rest and not command.get("no_settle"):
+                if (not loop.at_rest or self.wired) and not command.get("no_settle"):
                     yield
                     if self.waiting:
                         self.look()
-                if type(reply) is not dict:  # but a call that was started, or a function to ask after settling
-                    reply = reply() if callable(reply) else self.progress(command["as"], reply)
+                if type(reply) is not dict:  # but a call that was started, or something to do after settling
+                    if callable(reply):
+                        reply = reply()
+                    elif type(reply) is Condition:
+                        reply = yield from self.wait(reply)
+                    else:
+                        reply = self.progress(command["as"], reply)
             except Exception as exc:
                 reply = self.explain(command, exc)
             if self.events or self.faults:
@@ -515,11 +846,40 @@ class Session:
             replies.append(reply)
         return replies
 
+    def wait(self, condition):
+        """Wait for a condition, the better part of which has been waited for by settling; return the reply."""
+        deadline, step = time.monotonic() + condition.seconds, 0.0001
+        # Settling is exact: what objects in memory have not done by then they never will, so there is no sense in
+        # waiting for the deadline.
+        while self.wired and not condition.holds() and time.monotonic() < deadline:
+            yield step
+            if self.waiting:
+                self.look()
+            step = min(2 * step, 0.005)
+        return TRUE if condition.holds() else FALSE
+
     def clean_up(self):
-        self.forget()
+        after = self.forget()
         yield
+        after()
         gc.collect()
         yield
+
+    def moves(self):
+        """Return whether something goes on outside of the loop: a descriptor has something for it, or had for us."""
+        if self.selector is not None and self.selector.select(0):
+            return True
+        moved = [raw.receive() for raw in self.raws.values() if raw.receiving is not None]
+        if any(moved):
+            self.loop.turns = 0  # who moves does not spin
+            return True
+        return False
+
+    def wire(self):
+        """Take note that there are connections from now on."""
+        self.wired, self.loop.moved = True, self.moves
+        if self.selector is None:
+            self.loop.idle_turns = IO_IDLE_TURNS
 
     def complete(self, reply):
         """Return a reply with all that happened since the last one."""
@@ -553,7 +913,7 @@ class Session:
     def lack(self, command):
         """Return the error that an object lacks the method that the command is named after, None if it has it."""
         name, method = command.get("on"), command["op"].partition(".")[2]
-        for family in (self.readers,):
+        for family in self.objects:
             if name in family and not hasattr(family[name], method):
                 return Unsupported("%s has no %s" % (type(family[name]).__name__, method))
         return None
@@ -563,24 +923,74 @@ class Session:
     def claim(self, command):
         """Return the name that the command gives to what it makes, which must be free."""
         name = command["as"]
-        if name in self.calls or name in self.readers or name in self.transports:
+        if (
+            name in self.calls
+            or name in self.readers
+            or name in self.writers
+            or name in self.transports
+            or name in self.protocols
+            or name in self.raws
+        ):
             raise Fault("the name %.80r is taken" % (name,))
         return name
 
+    def name_of(self, value):
+        """Return the name of an object, None if the session does not know it."""
+        for family in self.objects:
+            for name, known in family.items():
+                if known is value:
+                    return name
+        return None
+
     def forget(self):
-        """Drop all objects and calls."""
+        """Drop all objects and calls; return what is to be done when that has settled."""
         if self.waiting:
             self.abandon(list(self.waiting))
-        self.calls.clear()
-        self.readers.clear()
-        self.transports.clear()
+        after = done
+        if self.wired or self.writers or self.protocols:
+            after = self.disconnect(list(self.transports.values()), list(self.raws.values()), True)
+        for family in self.everything:
+            if family:
+                family.clear()
+        return after
 
     def forget_some(self, names):
-        """Drop the objects and calls of these names."""
+        """Drop the objects and calls of these names; return what is to be done when that has settled."""
         self.abandon([task for task, name in self.waiting.items() if name in names])
-        for family in (self.calls, self.readers, self.transports):
-            for name in names:
+        self.others.difference_update([self.calls[name] for name in names if name in self.calls])
+        after = done
+        if self.wired or self.writers or self.protocols:
+            dropped = [[family[name] for name in names if name in family] for family in (self.transports, self.raws)]
+            after = self.disconnect(dropped[0], dropped[1], False)
+        for name in names:
+            for family in self.objects + (self.raws, self.calls, self.received):
                 family.pop(name, None)
+        for key in [key for key in self.told if key[1] in names]:
+            del self.told[key]
+        return after
+
+    def disconnect(self, transports, raws, all_of_them):
+        """Abort transports and close raw ends; return what is to be done when that has settled."""
+        # This comes before anything is dropped, or that might complain of being still open. So might a writer made by
+        # hand, whose transport is a mock.
+        before = len(self.events)
+        for transport in transports:
+            abort(transport)
+        for raw in raws:
+            raw.close()
+
+        def after():
+            for raw in raws:
+                raw.close_far()
+            gc.collect()  # or else what the garbage has to say might be told in the middle of the next scenario
+            if all_of_them:
+                del self.events[before:]
+                self.wired, self.loop.moved, self.loop.idle_turns = False, None, type(self.loop).idle_turns
+            else:
+                self.events[before:] = [event for event in self.events[before:] if event["ev"] not in OUTSIDE]
+            return NONE
+
+        return after
 
     def abandon(self, tasks):
         """Cancel pending calls, and tell nothing of how they end."""
@@ -591,11 +1001,11 @@ class Session:
 
     # The three styles of command. What is passed in has been decoded already; here are the phases two and three.
 
-    def make(self, command, family, cls, **arguments):
+    def make(self, command, family, cls, *arguments, **keywords):
         """Make an object and keep it by its name."""
         name = self.claim(command)
         try:
-            made = cls(**arguments)
+            made = cls(*arguments, **keywords)
         except FAILURES as exc:
             return {"raised": encode_error(exc)}
         family[name] = made
@@ -603,14 +1013,17 @@ class Session:
 
     def call(self, function, *arguments):
         """Call something that comes back at once."""
+        buffers = self.buffers
+        if buffers:
+            self.buffers = []  # a callback that is called meanwhile may have some of its own
         try:
             result = function(*arguments)
         except FAILURES as exc:
             reply = {"raised": encode_error(exc)}
         else:
-            reply = NONE if result is None else {"returned": encode_value(result)}
-        if self.buffers:
-            self.overwrite_buffers()
+            reply = NONE if result is None else {"returned": encode_value(result, self)}
+        for buffer in buffers:
+            overwrite(buffer)
         return reply
 
     def start(self, command, method, *arguments):
@@ -620,25 +1033,40 @@ class Session:
             awaitable = method(*arguments)
         except FAILURES as exc:
             self.calls[name] = None
-            return {"raised": encode_error(exc, reading=True)}
+            return {"raised": encode_error(exc, is_read(command))}
         if self.buffers:
-            self.overwrite_buffers()
+            for buffer in self.buffers:
+                overwrite(buffer)
+            self.buffers = []
         task = self.calls[name] = self.loop.create_task(awaitable)
+        if not is_read(command):
+            self.others.add(task)
         return task
+
+    def run_eagerly(self, command, method):
+        """Run a coroutine by hand, and give it up where it gives way."""
+        name = self.claim(command)
+        self.calls[name] = None
+        try:
+            coroutine = method()
+            if not hasattr(coroutine, "send"):
+                coroutine = coroutine.__await__()
+            coroutine.send(None)
+            coroutine.close()
+        except StopIteration as end:
+            return {"returned": encode_value(end.value, self)}
+        except FAILURES as exc:
+            return {"raised": encode_error(exc)}
+        return {"pending": name}
 
     def progress(self, name, task):
         """Return the reply to the command that started a call."""
         if task.done():
-            return outcome(task)
+            return self.outcome(task)
         self.waiting[task] = name
-        if len(self.waiting) > 1:
+        if self.wired or len(self.waiting) > 1:
             self.watch()
         return {"pending": name}
-
-    def overwrite_buffers(self):
-        for buffer in self.buffers:
-            overwrite(buffer)
-        self.buffers = []
 
     # Pending calls.
 
@@ -651,8 +1079,8 @@ class Session:
     def watch(self):
         """Let calls tell of their end themselves.
 
-        While a single one is pending, it is enough to look after settling, which saves the loop a turn. Of several, the
-        events must stand in the order in which the calls finish.
+        While a single one is pending, it is enough to look after settling, which saves the loop a turn. Of several, and
+        among the callbacks of protocols, the events must stand in the order in which the calls finish.
         """
         for task in self.waiting:
             task.remove_done_callback(self.finished)
@@ -663,7 +1091,7 @@ class Session:
         if name is None:  # told already, or forgotten
             return
         try:
-            event = outcome(task)
+            event = self.outcome(task)
         except Exception as exc:  # must not reach the loop, which would lay it at the implementation's door
             self.faults.append(describe_fault("the end of " + name, exc))
             return
@@ -676,22 +1104,64 @@ class Session:
         self.events.append(dict(details, ev=event))
 
     def unhandled(self, loop, context):
-        self.emit("unhandled", text=with_error(context.get("message", ""), context.get("exception")))
+        exc = context.get("exception")
+        text = with_error(context.get("message", ""), exc)
+        if exc is None:
+            self.emit("unhandled", text=text)
+        else:
+            self.emit("unhandled", text=text, raised=encode_error(exc))
+
+    def spins(self):
+        if not any(event["ev"] == "unsettled" for event in self.events):  # since the last reply
+            self.emit("unsettled")
+
+    def react(self, on, command):
+        """Carry out a command of a protocol's program, and tell of it."""
+        self.emit("doing", on=on, command=command)
+        try:
+            reply = COMMANDS[command["op"]](self, command)
+        except Exception as exc:
+            reply = self.explain(command, exc)
+        if type(reply) is dict and "unsupported" in reply:
+            error = {"kind": "not-supported", "native": "AttributeError", "message": reply["unsupported"]}
+            reply = {"raised": error}
+        if type(reply) is not dict or "fault" in reply:
+            what = reply["fault"] if type(reply) is dict else "%s may wait" % command["op"]
+            self.faults.append("in a callback of %s: %s" % (on, what))
+            return
+        event = {"ev": "did", "on": on}
+        event.update(reply)
+        self.events.append(event)
+
+    def outcome(self, task):
+        """Return what became of a finished call."""
+        if task.cancelled():
+            return {"raised": {"kind": "cancelled", "native": native_name(asyncio.CancelledError)}}
+        exc = task.exception()
+        if isinstance(exc, Fault):
+            raise exc
+        if exc is not None:
+            return {"raised": encode_error(exc, task not in self.others)}
+        result = task.result()
+        if type(result) is bytes:
+            return {"returned": {"bytes": result.decode("latin-1")}}
+        return {"returned": encode_value(result, self)}
 
 
-def outcome(task):
-    """Return what became of a finished task."""
-    if task.cancelled():
-        return {"raised": {"kind": "cancelled", "native": native_name(asyncio.CancelledError)}}
-    exc = task.exception()
-    if isinstance(exc, Fault):
-        raise exc
-    if exc is not None:
-        return {"raised": encode_error(exc, reading=True)}
-    result = task.result()
-    if type(result) is bytes:
-        return {"returned": {"bytes": result.decode("latin-1")}}
-    return {"returned": encode_value(result)}
+def is_read(command):
+    return command["op"].startswith("reader.")
+
+
+def done():
+    return NONE
+
+
+def abort(transport):
+    """Abort a transport whose session does not want to know how."""
+    try:
+        getattr(transport, "abort", transport.close)()  # a pipe that is read can only be closed
+    except FAILURES:
+        pass
 
 
 def retrieve(task):
@@ -852,11 +1322,11 @@ async def iterate(session, name, reader, most):
 
 
 class MockTransport(asyncio.Transport):
-    """Records that it was paused and resumed, and does nothing else."""
+    """Records that it was paused and resumed, and that it was closed; what is written to it is gone."""
 
     def __init__(self, session, name, can_pause):
         super().__init__()
-        self.session, self.name, self.can_pause = session, name, can_pause
+        self.session, self.name, self.can_pause, self.closing = session, name, can_pause, False
 
     def pause_reading(self):
         self.emit("pause_reading")
@@ -865,6 +1335,28 @@ class MockTransport(asyncio.Transport):
 
     def resume_reading(self):
         self.emit("resume_reading")
+
+    def is_closing(self):
+        return self.closing
+
+    def close(self):
+        self.closing = True
+
+    abort = close
+
+    def write(self, data):
+        pass
+
+    writelines = write
+
+    def write_eof(self):
+        pass
+
+    def can_write_eof(self):
+        return True
+
+    def get_write_buffer_size(self):
+        return 0
 
     def emit(self, event):
         if self.session.transports.get(self.name) is self:  # not forgotten
@@ -876,6 +1368,297 @@ def mock_make(session, command):
     name = session.claim(command)
     session.transports[name] = MockTransport(session, name, command.get("can_pause", True))
     return NONE
+
+
+# Raw ends.
+
+
+@command("raw.make")
+def raw_make(session, command):
+    name = session.claim(command)
+    raw = Raw(command["kind"], number(command["buffer"]) if "buffer" in command else None)
+    session.wire()
+    session.raws[name] = raw
+    return NONE
+
+
+@command("raw.send")
+def raw_send(session, command):
+    raw, data = session.raws[command["on"]], decode_data(session, command["data"])
+    raw.descriptor()
+    return session.call(raw.send, data)
+
+
+@command("raw.recv")
+def raw_recv(session, command):
+    raw, name = session.raws[command["on"]], session.claim(command)
+    future, wanted = session.loop.create_future(), number(command["n"]) if "n" in command else None
+    raw.begin_to_receive(future, wanted)
+    session.calls[name] = future
+    session.others.add(future)
+    if command.get("no_settle") and "ms" in command:
+        raw.receive_within(number(command["ms"]) / 1000)
+    else:
+        raw.receive()
+    return future
+
+
+@command("raw.shutdown")
+def raw_shutdown(session, command):
+    return session.call(session.raws[command["on"]].socket().shutdown, socket.SHUT_WR)
+
+
+@command("raw.close")
+def raw_close(session, command):
+    session.raws[command["on"]].close()
+    return NONE
+
+
+@command("raw.reset")
+def raw_reset(session, command):
+    session.raws[command["on"]].reset()
+    return NONE
+
+
+@command("raw.sockname")
+def raw_sockname(session, command):
+    return session.call(session.raws[command["on"]].socket().getsockname)
+
+
+@command("raw.peername")
+def raw_peername(session, command):
+    return session.call(session.raws[command["on"]].socket().getpeername)
+
+
+@command("raw.far_open")
+def raw_far_open(session, command):
+    return session.call(session.raws[command["on"]].far_open)
+
+
+# Protocols.
+
+
+@command("protocol.make")
+def protocol_make(session, command):
+    name = session.claim(command)
+    if command.get("plain"):
+        session.protocols[name] = asyncio.Protocol()
+    else:
+        session.protocols[name] = Programmed(session, name, command.get("program", []))
+    return NONE
+
+
+@command("reader_protocol.make")
+def reader_protocol_make(session, command):
+    cls, name = attribute(session.library, "StreamReaderProtocol"), command["as"]
+    reader = session.readers[command["reader"]]
+
+    def connected(reader, writer):
+        if name in session.protocols:
+            session.readers[name + ".reader"], session.writers[name + ".writer"] = reader, writer
+            session.emit("client_connected", on=name)
+
+    async def connected_later(reader, writer):
+        connected(reader, writer)
+
+    if "callback" not in command:
+        return session.make(command, session.protocols, cls, reader)
+    callback = {"function": connected, "coroutine": connected_later}[command["callback"]]
+    return session.make(command, session.protocols, cls, reader, callback)
+
+
+@command("protocol.connection_made")
+def protocol_connection_made(session, command):
+    method = session.protocols[command["on"]].connection_made
+    return session.call(method, session.transports[command["transport"]])
+
+
+@command("protocol.data_received")
+def protocol_data_received(session, command):
+    method = session.protocols[command["on"]].data_received
+    return session.call(method, decode_data(session, command["data"]))
+
+
+@command("protocol.connection_lost")
+def protocol_connection_lost(session, command):
+    method = session.protocols[command["on"]].connection_lost
+    exc = ScriptedError(command["exception"]) if "exception" in command else None
+    return session.call(method, exc)
+
+
+# Connections.
+
+
+@command("connection.open")
+def connection_open(session, command):
+    raw, protocol = session.raws[command["raw"]], session.protocols[command["protocol"]]
+    name, text = session.claim(command), command.get("exception")
+
+    def factory():
+        if text is not None:
+            raise ScriptedError(text)
+        if isinstance(protocol, Programmed):
+            protocol.opening.append(name)
+        return protocol
+
+    async def opening():
+        session.transports[name + ".transport"] = await connect(session.loop, raw.kind, far, factory)
+
+    far = raw.take_far()
+    return session.start(command, opening)
+
+
+async def connect(loop, kind, far, factory):
+    """Have the implementation make a transport of a far end."""
+    if kind == "tcp":
+        connecting = loop.create_connection(factory, sock=far)
+    elif kind == "unix":
+        connecting = loop.create_unix_connection(factory, None, sock=far)  # 3.6 wants a path
+    elif kind.startswith("read-"):
+        connecting = loop.connect_read_pipe(factory, far)
+    else:
+        connecting = loop.connect_write_pipe(factory, far)
+    transport, _ = await connecting
+    return transport
+
+
+@command("stream.open")
+def stream_open(session, command):
+    raw, name, library = session.raws[command["raw"]], session.claim(command), session.library
+    limit = {"limit": number(command["limit"])} if "limit" in command else {}
+
+    async def opening():
+        reader = writer = None
+        if raw.kind == "tcp":
+            reader, writer = await library.open_connection(sock=far, **limit)
+        elif raw.kind == "unix":
+            reader, writer = await library.open_unix_connection(sock=far, **limit)
+        else:
+            reader = library.StreamReader(**limit)
+            protocol = library.StreamReaderProtocol(reader)
+            transport = await connect(session.loop, raw.kind, far, lambda: protocol)
+            if not raw.kind.startswith("read-"):
+                protocol.unused_reader = reader  # to which the protocol may have but a weak reference
+                reader, writer = None, library.StreamWriter(transport, protocol, None, session.loop)
+        if writer is not None:
+            transport = writer.transport
+            session.writers[name + ".writer"] = writer
+        if reader is not None:
+            session.readers[name + ".reader"] = reader
+        session.transports[name + ".transport"] = transport
+        session.protocols[name + ".protocol"] = transport.get_protocol()
+
+    far = raw.take_far()
+    return session.start(command, opening)
+
+
+# Transports and writers, and of protocols the callbacks without an argument.
+
+CONTAINERS = {
+    "list": list,
+    "tuple": tuple,
+    "generator": iter,
+    "single": lambda chunks: chunks[0],
+    "number": len,
+}
+
+
+def simple_call(family, method):
+    """Return the command that calls a method without arguments."""
+
+    def carry_out(session, command):
+        return session.call(getattr(getattr(session, family)[command["on"]], method))
+
+    return carry_out
+
+
+for family, prefix, methods in (
+    ("protocols", "protocol.", "eof_received pause_writing resume_writing"),
+    ("writers", "writer.", "close is_closing write_eof can_write_eof"),
+    ("transports", "transport.", "close is_closing write_eof can_write_eof abort pause_reading resume_reading"),
+    ("transports", "transport.", "is_reading get_write_buffer_size get_write_buffer_limits get_protocol"),
+):
+    for method in methods.split():
+        COMMANDS[prefix + method] = simple_call(family, method)
+
+
+def of_either(session, command):
+    """Return the transport or the writer that a command is about."""
+    family = session.writers if command["op"].startswith("writer.") else session.transports
+    return family[command["on"]]
+
+
+@command("transport.write")
+@command("writer.write")
+def write(session, command):
+    method = of_either(session, command).write
+    return session.call(method, decode_data(session, command["data"]))
+
+
+@command("transport.writelines")
+@command("writer.writelines")
+def writelines(session, command):
+    method, container = of_either(session, command).writelines, command.get("container", "list")
+    if container not in CONTAINERS:
+        raise Fault("there is no container %.80r" % (container,))
+    chunks = [decode_data(session, form) for form in command["chunks"]]
+    return session.call(method, CONTAINERS[container](chunks))
+
+
+@command("transport.get_extra_info")
+@command("writer.get_extra_info")
+def get_extra_info(session, command):
+    method = of_either(session, command).get_extra_info
+    if "default" in command:
+        return session.call(method, command["name"], command["default"])
+    return session.call(method, command["name"])
+
+
+@command("transport.set_write_buffer_limits")
+def transport_set_write_buffer_limits(session, command):
+    method = session.transports[command["on"]].set_write_buffer_limits
+    marks = {mark: number(command[mark]) for mark in ("high", "low") if mark in command}
+    return session.call(functools.partial(method, **marks))
+
+
+@command("transport.set_protocol")
+def transport_set_protocol(session, command):
+    method = session.transports[command["on"]].set_protocol
+    return session.call(method, session.protocols[command["protocol"]])
+
+
+@command("writer.make")
+def writer_make(session, command):
+    cls = attribute(session.library, "StreamWriter")
+    reader = session.readers[command["reader"]] if "reader" in command else None
+    transport, protocol = session.transports[command["transport"]], session.protocols[command["protocol"]]
+    return session.make(command, session.writers, cls, transport, protocol, reader, session.loop)
+
+
+@command("writer.transport")
+def writer_transport(session, command):
+    writer = session.writers[command["on"]]
+    attribute(type(writer), "transport")
+    return session.call(getattr, writer, "transport")
+
+
+@command("writer.drain")
+def writer_drain(session, command):
+    method = session.writers[command["on"]].drain
+    return session.run_eagerly(command, method) if command.get("eager") else session.start(command, method)
+
+
+@command("writer.wait_closed")
+def writer_wait_closed(session, command):
+    return session.start(command, session.writers[command["on"]].wait_closed)
+
+
+@command("object.has")
+def object_has(session, command):
+    for family in session.objects:
+        if command["on"] in family:
+            return TRUE if hasattr(family[command["on"]], command["name"]) else FALSE
+    raise Fault("there is no object named %.80r" % (command["on"],))
 
 
 # Control.
@@ -894,29 +1677,46 @@ def settle(session, command):
     return NONE  # which is done before every reply
 
 
+class Condition:
+    """What run waits for, and how long."""
+
+    def __init__(self, holds, seconds):
+        self.holds, self.seconds = holds, seconds
+
+
 @command("run")
 def run(session, command):
-    until = command["until"]
-    number(command["ms"])
-    # Settling is exact: what objects in memory have not done by then they never will, so there is no sense in waiting
-    # for the deadline.
-    if "event" in until:
-        ev, on, count = until["event"], until.get("on"), number(until.get("count", 1))
-        return lambda: TRUE if session.happened(ev, on) >= count else FALSE
-    task = session.calls[until["done"]]
-    return lambda: TRUE if task is None or task.done() else FALSE
+    until, seconds = command["until"], number(command["ms"]) / 1000
+    if "event" not in until:
+        task = session.calls[until["done"]]
+        return Condition(lambda: task is None or task.done(), seconds)
+    event, on = until["event"], until.get("on")
+    if "bytes" in until:
+        wanted = number(until["bytes"])
+        received = session.received
+        return Condition(lambda: (sum(received.values()) if on is None else received[on]) >= wanted, seconds)
+    count = number(until.get("count", 1))
+    return Condition(lambda: session.happened(event, on) >= count, seconds)
 
 
 @command("forget")
 def forget(session, command):
-    if "names" in command:
-        names = command["names"]
-        if not isinstance(names, list):
-            raise Fault("names is a list, not %.80r" % (names,))
-        session.forget_some(names)
-    else:
-        session.forget()
+    return session.forget_some(names(command)) if "names" in command else session.forget()
+
+
+@command("collect")
+def collect(session, command):
+    for name in names(command):
+        if session.readers.pop(name, None) is None and session.writers.pop(name, None) is None:
+            raise Fault("there is no reader or writer named %.80r" % (name,))
+    gc.collect()
     return NONE
+
+
+def names(command):
+    if not isinstance(command["names"], list):
+        raise Fault("names is a list, not %.80r" % (command["names"],))
+    return command["names"]
 
 
 # ---------------------------------------------------------------- what goes on outside of calls
@@ -1033,7 +1833,7 @@ class Server:
         if set(map(type, commands)) - {dict}:
             raise RequestError(INVALID_PARAMS, "a command is an object")
         if self.session is None:
-            self.session, self.session_id = Session(self.testee.loop_class, self.library), session_id
+            self.session, self.session_id = Session(self.testee, self.library), session_id
         elif self.session_id != session_id:
             raise RequestError(INVALID_PARAMS, "session %d is still open" % self.session_id)
         return {"replies": self.session.run(commands)}
@@ -1072,6 +1872,11 @@ def describe(testee):
     capabilities = ["reader", "reader.transport", "typed-buffers", "python-surface"]
     if sys.version_info >= (3, 13):
         capabilities.append("reader.tuple-separators")
+    best_effort = []
+    if fcntl is not None:
+        kinds = ["transport.tcp", "transport.unix", "transport.pipe"]
+        capabilities += ["writer", "reader-protocol", "transport"] + kinds
+        best_effort = kinds[:1]
     names = [name for name in ("SelectorEventLoop", "ProactorEventLoop") if getattr(asyncio, name, None) is testee.base]
     loop = names[0] if names else native_name(testee.base)
     name, version = platform.python_implementation() + " asyncio", platform.python_version()
@@ -1087,6 +1892,7 @@ def describe(testee):
         "target": "%d.%d" % sys.version_info[:2],
         "settling": "exact",
         "capabilities": capabilities,
+        "best_effort": best_effort,
         "detail": "%s, %s, %s" % (loop, system, sys.executable),
     }
 
@@ -1135,7 +1941,7 @@ def replay(path, testee):
         print("%s is not a transcript: %s: %s" % (path, type(exc).__name__, exc), file=sys.stderr)
         return 2
     with_texts = from_this_implementation(transcript, describe(testee))
-    session = Session(testee.loop_class)
+    session = Session(testee)
     different = 0
     for count, (command, recorded) in enumerate(steps, 1):
         print("%d. %s" % (count, shown(command)))
@@ -1183,14 +1989,14 @@ def comparable(value, with_texts):
 
 
 def shown(value, most=400):
-    text = json.dumps(value)
+    text = json.dumps(value, default=repr)
     return text if len(text) <= most else "%s... (%d characters)" % (text[:most], len(text))
 
 
 # ---------------------------------------------------------------- self-check
 #
-# The checks ask a Server, line by line, as the driver would. In the first half the reader class is a stand-in that
-# keeps what reaches it and behaves as told; in the second half it is asyncio's own.
+# The checks ask a Server, line by line, as the driver would. In the first half the classes under test are stand-ins
+# that keep what reaches them and behave as told; in the second half they are asyncio's own.
 
 
 class StandIn:
@@ -1226,10 +2032,48 @@ class StandIn:
         return Library.behaviour()
 
 
+class WireStandIn:
+    """Takes the place of a writer, a protocol or a transport: each of its methods keeps its arguments."""
+
+    def __init__(self, *arguments):
+        self.reached = None
+        Library.made = self, arguments
+
+    def keep(self, name, *arguments, **keywords):
+        # A mutable buffer changes later, and a generator can be gone through once.
+        copies = [copied(argument) for argument in arguments]
+        self.reached = name, copies, keywords
+        self.last = arguments[-1] if arguments else None
+        asyncio.get_event_loop().call_soon(self.look)
+        return Library.behaviour()
+
+    def look(self):
+        self.seen_by_the_loop = bytes(self.last) if isinstance(self.last, bytearray) else None
+
+    def __getattr__(self, name):
+        if name.startswith("_") or name == "missing":
+            raise AttributeError(name)
+        return functools.partial(self.keep, name)
+
+
+def copied(argument):
+    if isinstance(argument, bytearray):
+        return argument[:]
+    if type(argument) in (list, tuple):
+        return type(argument)([copied(item) for item in argument])
+    return Went([copied(item) for item in argument]) if hasattr(argument, "__next__") else argument
+
+
+class Went(list):
+    """What came out of something that is gone through once."""
+
+
 class Library:
     """Takes the place of the module asyncio."""
 
     StreamReader = StandIn
+    StreamReaderProtocol = StreamWriter = WireStandIn
+    made = None  # the last wire stand-in, and what it was made with
     readers = []
     behaviour = None  # what a method of the stand-in calls
 
@@ -1238,7 +2082,7 @@ class Conversation:
     """A driver for the checks."""
 
     def __init__(self, testee, library):
-        self.server = Server(testee, library)
+        self.testee, self.server = testee, Server(testee, library)
         if library is not asyncio:
             self.run({"op": "reader.make", "as": "r"})
             self.reader = library.readers.pop()
@@ -1254,6 +2098,28 @@ class Conversation:
 
     def close(self):
         return self.ask("session.close", session=1)["result"]["events"]
+
+    @property
+    def session(self):
+        return self.server.session
+
+    def connect(self, kind="unix", *program, **more):
+        """Make a raw end w and a transport c.transport with a protocol p; return the reply to opening."""
+        return self.run(
+            dict(more, op="raw.make", kind=kind, buffer=8192, **{"as": "w"}),
+            {"op": "protocol.make", "as": "p", "program": list(program)},
+            {"op": "connection.open", "as": "c", "raw": "w", "protocol": "p"},
+        )[2]
+
+    def on(self, on, op, **arguments):
+        """Return the reply to a command about an object."""
+        return self.run(dict(arguments, op=op, on=on))
+
+    def wait(self, **until):
+        """Wait until a condition holds; return the events of that."""
+        reply = self.run({"op": "run", "until": until, "ms": 60000})
+        same(reply["returned"], {"bool": True})
+        return reply.get("events", [])
 
     def feed(self, form):
         self.reader.fed = None
@@ -1345,7 +2211,12 @@ ERRORS = (  # from a method that reads
     (RuntimeError("r"), {"kind": "concurrent-read"}),
     (NotImplementedError("n"), {"kind": "not-supported"}),
     (ScriptedError("s"), {"kind": "scripted"}),
-    (OSError("o"), {"kind": "other"}),
+    (ConnectionResetError("c"), {"kind": "connection-reset"}),
+    (BrokenPipeError("b"), {"kind": "broken-pipe"}),
+    (ConnectionAbortedError("c"), {"kind": "os-error"}),
+    (OSError("o"), {"kind": "os-error"}),
+    (RecursionError("r"), {"kind": "other"}),
+    (LookupError("l"), {"kind": "other"}),
 )
 
 
@@ -1406,7 +2277,7 @@ def check_errors(talk):
         same(talk.behave(raising(exc), "reader.readuntil", **{"as": "c%d" % count}), {"raised": wanted})
         same((exc.__traceback__, exc.__context__), (None, None))
         if wanted["kind"] == "concurrent-read":  # only reads can be concurrent reads
-            wanted["kind"] = "other"
+            wanted["kind"] = "invalid-state"
         same(talk.behave(raising(exc)), {"raised": wanted})
 
 
@@ -1614,6 +2485,395 @@ def check_exceptions(talk):
     same(replies[1:], [NONE, NONE, {"returned": {"error": boom}}, {"raised": boom}, NONE, NONE])
 
 
+def stand_ins(talk):
+    """Make a mock transport t, stand-ins for a protocol p, a writer v and a transport s; return the latter three."""
+    Library.behaviour = staticmethod(lambda: None)
+    talk.run({"op": "mock.make", "as": "t"})
+    talk.run({"op": "reader_protocol.make", "as": "p", "reader": "r"})
+    protocol, arguments = Library.made
+    same([argument is talk.reader for argument in arguments], [True])
+    talk.run({"op": "writer.make", "as": "v", "transport": "t", "protocol": "p"})
+    writer, arguments = Library.made
+    session = talk.session
+    wanted = session.transports["t"], protocol, None, session.loop
+    same([argument is right for argument, right in zip(arguments, wanted)], [True] * 4)
+    talk.run({"op": "writer.make", "as": "w", "transport": "t", "protocol": "p", "reader": "r"})
+    same(Library.made[1][2] is talk.reader, True)
+    session.transports["s"] = transport = WireStandIn()
+    return protocol, writer, transport
+
+
+def check_written(talk):
+    protocol, writer, transport = stand_ins(talk)
+    for name, family, object in (("v", "writer", writer), ("s", "transport", transport)):
+        for what, form, wanted in DATA:
+            same(talk.on(name, family + ".write", data=form), NONE)
+            same(object.reached[0], "write")
+            same((what, native(object.reached[1])), (what, native([wanted])))
+        forms, plain = [form for _, form, _ in DATA], [wanted for _, _, wanted in DATA]
+        for container, wanted in (
+            ("list", plain), ("tuple", tuple(plain)), ("generator", Went(plain)), ("number", len(plain)),
+        ):
+            same(talk.on(name, family + ".writelines", chunks=forms, container=container), NONE)
+            same((container, native(object.reached[1])), (container, native([wanted])))
+        talk.on(name, family + ".writelines", chunks=["a", "b"])
+        same(native(object.reached[1]), native([[b"a", b"b"]]))
+        talk.on(name, family + ".writelines", chunks=["ab"], container="single")
+        same(native(object.reached[1]), native([b"ab"]))
+        talk.on(name, family + ".write", data={"form": "mutated", "bytes": "ab"})
+        same(object.reached[1], [bytearray(b"ab")])
+        same(list(object.seen_by_the_loop), [byte ^ 0xFF for byte in b"ab"])
+        for form in BAD_DATA:
+            object.reached = None
+            same((list(talk.on(name, family + ".write", data=form)), object.reached), (["fault"], None))
+        same(list(talk.on(name, family + ".writelines", chunks=["a"], container="no such container")), ["fault"])
+    for what, form, wanted in DATA:
+        talk.on("p", "protocol.data_received", data=form)
+        same((what, native(protocol.reached[1])), (what, native([wanted])))
+
+
+def check_wire_arguments(talk):
+    protocol, writer, transport = stand_ins(talk)
+
+    def reached(object, on, op, **arguments):
+        same(talk.on(on, op, **arguments), NONE)
+        same(object.reached[0], op.partition(".")[2])
+        return object.reached[1:]
+
+    for method in ("close", "is_closing", "write_eof", "can_write_eof"):
+        same(reached(writer, "v", "writer." + method), ([], {}))
+        same(reached(transport, "s", "transport." + method), ([], {}))
+    for method in ("abort", "pause_reading", "resume_reading", "is_reading", "get_protocol"):
+        same(reached(transport, "s", "transport." + method), ([], {}))
+    for method in ("get_write_buffer_size", "get_write_buffer_limits"):
+        same(reached(transport, "s", "transport." + method), ([], {}))
+    for method in ("eof_received", "pause_writing", "resume_writing"):
+        same(reached(protocol, "p", "protocol." + method), ([], {}))
+    for object, name, family in ((writer, "v", "writer"), (transport, "s", "transport")):
+        same(reached(object, name, family + ".get_extra_info", name="x"), (["x"], {}))
+        same(reached(object, name, family + ".get_extra_info", name="x", default="d"), (["x", "d"], {}))
+    for marks in ({}, {"high": 5}, {"low": 0}, {"high": 7, "low": -1}):
+        same(reached(transport, "s", "transport.set_write_buffer_limits", **marks), ([], marks))
+    same(list(talk.on("s", "transport.set_write_buffer_limits", high="5")), ["fault"])
+    same(reached(transport, "s", "transport.set_protocol", protocol="p")[0][0] is protocol, True)
+    same(reached(protocol, "p", "protocol.connection_made", transport="s")[0][0] is transport, True)
+    same(reached(protocol, "p", "protocol.connection_lost"), ([None], {}))
+    exc = reached(protocol, "p", "protocol.connection_lost", exception="boom")[0][0]
+    same((type(exc) is ScriptedError, str(exc)), (True, "boom"))
+    same(talk.on("s", "object.has", name="anything"), TRUE)
+    same(talk.on("s", "object.has", name="missing"), FALSE)
+    same(list(talk.on("nobody", "object.has", name="x")), ["fault"])
+    same(talk.on("t", "transport.abort"), NONE)
+    same(talk.on("t", "transport.is_closing"), TRUE)
+
+
+def check_wire_results(talk):
+    protocol, writer, transport = stand_ins(talk)
+    for result, wanted in RESULTS + (
+        (protocol, {"object": "p"}),
+        (talk.reader, {"object": "r"}),
+        (("127.0.0.1", 80), {"list": [{"text": "127.0.0.1"}, {"int": 80}]}),
+        ([protocol, object], {"list": [{"object": "p"}, {"text": "type", "type": "type"}]}),
+    ):
+        Library.behaviour = staticmethod(lambda: result)
+        same(talk.on("s", "transport.get_extra_info", name="x"), {"returned": wanted})
+        same(talk.on("v", "writer.close"), {"returned": wanted})
+        same(talk.on("p", "protocol.eof_received"), {"returned": wanted})
+
+    async def waits():
+        await asyncio.sleep(0)
+        return Library.result()
+
+    Library.behaviour = staticmethod(waits)
+    for count, (exc, wanted) in enumerate(ERRORS):
+        Library.result = staticmethod(raising(exc))
+        wanted = dict(wanted, native=native_name(type(exc)), message=str(exc))
+        if wanted["kind"] == "concurrent-read":
+            wanted["kind"] = "invalid-state"
+        same(talk.on("v", "writer.drain", **{"as": "d%d" % count}), {"raised": wanted})
+        same(talk.on("v", "writer.wait_closed", **{"as": "c%d" % count}), {"raised": wanted})
+    talk.session.transports["bare"] = object()
+    same(talk.on("bare", "transport.write", data="x"), {"unsupported": "object has no write"})
+    same(talk.on("bare", "transport.is_reading"), {"unsupported": "object has no is_reading"})
+
+
+def check_eager(talk):
+    stand_ins(talk)
+
+    async def waits(result):
+        try:
+            if result is None:
+                await asyncio.get_event_loop().create_future()
+            return result() if callable(result) else result
+        finally:
+            ended.append(result)
+
+    ended = []
+    for count, (result, wanted) in enumerate((
+        (5, {"returned": {"int": 5}}),
+        (raising(ScriptedError()), {"raised": {"kind": "scripted", "native": "ScriptedError"}}),
+        (None, {"pending": "e2"}),
+    )):
+        Library.behaviour = staticmethod(lambda: waits(result))
+        same(talk.on("v", "writer.drain", eager=True, **{"as": "e%d" % count}), wanted)
+    same(len(ended), 3)
+
+
+def raw_command(op, **arguments):
+    return dict(arguments, op="raw." + op, on="w")
+
+
+def check_raw_ends(talk):
+    for kind in ("unix", "tcp", "read-pipe", "write-pipe"):
+        talk.run({"op": "raw.make", "as": "w", "kind": kind, "buffer": 8192})
+        far = talk.session.raws["w"].far.fileno()
+        if kind != "write-pipe":
+            same(talk.run(raw_command("send", data=EVERY_BYTE)), {"returned": {"int": 256}})
+            same(os.read(far, 1000), bytes(range(256)))
+        if kind in ("unix", "read-pipe"):
+            sent = talk.run(raw_command("send", data={"repeat": "x", "times": 1 << 20}))["returned"]["int"]
+            same((0 < sent < 1 << 20, talk.run(raw_command("send", data="x"))), (True, {"returned": {"int": 0}}))
+            got = 0
+            while got < sent:
+                got += len(os.read(far, 1 << 20))
+            same(got, sent)
+        if kind != "read-pipe":
+            same(talk.run(raw_command("recv", n=3, **{"as": "r1"})), {"pending": "r1"})
+            same(list(talk.run(raw_command("recv", n=3, **{"as": "r2"}))), ["fault"])
+            os.write(far, b"ab")
+            same(talk.run({"op": "settle"}), NONE)
+            os.write(far, b"cdefghi")
+            same(talk.wait(done="r1"), [{"ev": "finished", "on": "r1", "returned": {"bytes": "abc"}}])
+            same(talk.run(raw_command("recv", n=4, **{"as": "r3"})), {"returned": {"bytes": "defg"}})
+            same(talk.run(raw_command("recv", **{"as": "r4"})), {"pending": "r4"})
+            talk.session.raws["w"].far.close()
+            same(talk.wait(done="r4"), [{"ev": "finished", "on": "r4", "returned": {"bytes": "hi"}}])
+        else:
+            talk.session.raws["w"].far.close()
+            same(talk.run(raw_command("send", data="x"))["raised"]["kind"], "broken-pipe")
+            same(list(talk.run(raw_command("shutdown"))), ["fault"])
+        same(talk.run(raw_command("close")), NONE)
+        same(list(talk.run(raw_command("send", data="x"))), ["fault"])
+        talk.run({"op": "forget"})
+
+
+def check_far_end(talk):
+    for kind in ENDS:
+        talk.run({"op": "raw.make", "as": "w", "kind": kind})
+        raw = talk.session.raws["w"]
+        same(talk.run(raw_command("far_open")), TRUE)
+        if kind in ("unix", "tcp"):
+            near, far = talk.run(raw_command("sockname")), talk.run(raw_command("peername"))
+            for reply, name in ((near, raw.far.getpeername()), (far, raw.far.getsockname())):
+                same(reply, {"returned": encode_value(name)})
+        other = os.dup(raw.far.fileno())
+        raw.far.close()
+        same((kind, talk.run(raw_command("far_open"))), (kind, TRUE))
+        os.close(other)
+        same((kind, talk.run(raw_command("far_open"))), (kind, FALSE))
+        talk.run({"op": "forget"})
+
+
+def check_reset(talk):
+    talk.run({"op": "raw.make", "as": "w", "kind": "tcp"})
+    raw, linger = talk.session.raws["w"], struct.pack("ii", 1, 0)
+    raw.far.send(b"ab")
+    same(talk.run(raw_command("recv", n=2, **{"as": "r0"})), {"returned": {"bytes": "ab"}})
+    same(talk.run(raw_command("recv", **{"as": "r1"})), {"pending": "r1"})
+    raw.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    raw.far.close()
+    raised = talk.wait(done="r1")[0]["raised"]
+    same((raised["kind"], raised["partial"]), ("connection-reset", ""))
+    talk.run({"op": "forget"})
+    talk.run({"op": "raw.make", "as": "w", "kind": "tcp"})
+    far = talk.session.raws["w"].far
+    same(talk.run(raw_command("reset")), NONE)
+    far.setblocking(True)
+    try:
+        same(far.recv(1), "a reset")
+    except ConnectionResetError:
+        pass
+    talk.run({"op": "forget"}, {"op": "raw.make", "as": "w", "kind": "unix"})
+    same(list(talk.run(raw_command("reset"))), ["fault"])
+
+
+def check_connections(talk):
+    for kind in ("unix", "tcp", "read-pipe", "write-pipe"):
+        opened = talk.connect(kind)
+        same(opened, dict(NONE, events=[{"ev": "connection_made", "on": "p"}]))
+        same(talk.on("c.transport", "transport.get_protocol"), {"returned": {"object": "p"}})
+        if kind != "write-pipe":
+            talk.run(raw_command("send", data="ab"))
+            talk.wait(event="data_received", bytes=2)
+        if kind != "read-pipe":
+            talk.on("c.transport", "transport.write", data="cd")
+            talk.run(raw_command("recv", n=2, **{"as": "r"}))
+            talk.wait(done="r")
+        same(list(talk.run({"op": "connection.open", "as": "again", "raw": "w", "protocol": "p"})), ["fault"])
+        closed = talk.on("c.transport", "transport.close")
+        same(closed, dict(NONE, events=[{"ev": "connection_lost", "on": "p"}]))
+        same(talk.run(raw_command("far_open")), FALSE)
+        same(talk.run({"op": "forget"}), NONE)
+    scripted = {"kind": "scripted", "native": "ScriptedError", "message": "no"}
+    for exception, wanted in ((None, NONE), ("no", {"raised": scripted})):
+        command = {"op": "connection.open", "as": "c", "raw": "w", "protocol": "p", "exception": exception}
+        if exception is None:
+            del command["exception"]
+        made = {"op": "raw.make", "as": "w", "kind": "unix"}, {"op": "protocol.make", "as": "p", "plain": True}
+        same(talk.run(*(made + (command,)))[2], wanted)
+        same(list(talk.on("c.transport", "transport.is_closing")), ["fault" if exception else "returned"])
+        talk.run({"op": "forget"})
+
+
+def check_streams(talk):
+    for kind in ("unix", "tcp", "read-pipe", "write-pipe"):
+        made = {"op": "raw.make", "as": "w", "kind": kind}
+        same(talk.run(made, {"op": "stream.open", "as": "s", "raw": "w", "limit": 100})[1], NONE)
+        if kind != "write-pipe":
+            talk.run(raw_command("send", data="ab"), {"op": "reader.readexactly", "on": "s.reader", "as": "r", "n": 2})
+            talk.wait(done="r")
+        if kind != "read-pipe":
+            talk.run({"op": "writer.write", "on": "s.writer", "data": "cd"}, raw_command("recv", n=2, **{"as": "v"}))
+            talk.wait(done="v")
+            same(talk.on("s.writer", "writer.transport"), {"returned": {"object": "s.transport"}})
+            same(talk.on("s.writer", "writer.drain", **{"as": "d"}), NONE)
+        same(talk.on("s.transport", "transport.get_protocol"), {"returned": {"object": "s.protocol"}})
+        same("s.reader" in talk.session.readers, kind != "write-pipe")
+        same("s.writer" in talk.session.writers, kind != "read-pipe")
+        same(talk.on("s.transport", "transport.close"), NONE)
+        same(talk.run({"op": "forget"}), NONE)
+
+
+def check_program(talk):
+    size = {"op": "transport.get_write_buffer_size", "on": "c.transport"}
+    writes = {"op": "transport.write", "on": "c.transport", "data": {"repeat": "x", "times": 100000}}
+    marks = {"op": "transport.set_write_buffer_limits", "on": "c.transport", "high": 10}
+    talk.connect(
+        "unix",
+        {"in": "connection_made", "do": [marks]},
+        {"in": "data_received", "nth": 2, "do": [writes, {"op": "transport.abort", "on": "c.transport"}]},
+        {"in": "pause_writing", "do": [size]},
+    )
+    same([event["ev"] for event in talk.run(raw_command("send", data="a"))["events"]], ["data_received"])
+    events = talk.run(raw_command("send", data="b"))["events"]
+    same([(event["ev"], event.get("command", {}).get("op")) for event in events], [
+        ("data_received", None),
+        ("doing", "transport.write"),
+        ("pause_writing", None),
+        ("doing", "transport.get_write_buffer_size"),
+        ("did", None),
+        ("did", None),
+        ("doing", "transport.abort"),
+        ("did", None),
+        ("connection_lost", None),
+    ])
+    same((events[0]["value"], events[4]["returned"]["int"] > 10, events[5]["returned"]), ({"bytes": "b"}, True, {}))
+
+
+def check_callbacks(talk):
+    for form, value in (
+        ({}, None), ({"bool": True}, True), ({"int": 0}, 0), ({"text": "t"}, "t"), ({"bytes": "\xff"}, b"\xff"),
+        ({"list": [{"int": 1}, {}]}, [1, None]),
+    ):
+        talk.run({"op": "protocol.make", "as": "p", "program": [{"in": "eof_received", "return": form}]})
+        same(native(talk.session.protocols["p"].eof_received()), native(value))
+        talk.run({"op": "forget"})
+    talk.connect("unix", {"in": "data_received", "raise": "boom"}, {"in": "eof_received", "return": {"bool": True}})
+    events = talk.run(raw_command("send", data="a"))["events"]
+    boom = {"kind": "scripted", "native": "ScriptedError", "message": "boom"}
+    same([event["raised"] for event in events if event["ev"] == "unhandled"], [boom])
+
+
+def check_settling_with_raw_ends(talk):
+    talk.connect()
+    sent = {"repeat": "abcdefg", "times": 200000}
+    same(talk.run(raw_command("recv", n=1400000, **{"as": "r"})), {"pending": "r"})
+    events = talk.on("c.transport", "transport.write", data=sent)["events"]
+    same([event["ev"] for event in events], ["pause_writing", "resume_writing", "finished"])
+    same(events[-1]["returned"]["bytes"] == "abcdefg" * 200000, True)
+
+
+def check_receiving_alone(talk):
+    talk.connect()
+    talk.on("c.transport", "transport.write", data={"repeat": "x", "times": 100000}, no_settle=True)
+    same(talk.run(raw_command("recv", n=100000, ms=5, no_settle=True, **{"as": "r"})), {"pending": "r"})
+    same(len(talk.session.raws["w"].received) < 100000, True)
+    same([event["ev"] for event in talk.run({"op": "settle"})["events"]], ["resume_writing", "finished"])
+    talk.run({"op": "forget"}, {"op": "raw.make", "as": "w", "kind": "unix"})
+    threading.Timer(0.02, talk.session.raws["w"].far.send, [b"y"]).start()
+    same(talk.run(raw_command("recv", n=1, ms=60000, no_settle=True, **{"as": "s"})), {"returned": {"bytes": "y"}})
+
+
+def check_waiting(talk):
+    talk.connect()
+    for until in ({"bytes": 1}, {"on": "p", "count": 2}, {"on": "p", "bytes": 3}):
+        threading.Timer(0.02, talk.session.raws["w"].near.send, [b"x"]).start()
+        talk.wait(event="data_received", **until)
+    same(talk.run({"op": "run", "until": {"event": "data_received", "bytes": 4}, "ms": 1}), FALSE)
+
+
+def check_by_hand(talk):
+    for callback in ("function", "coroutine"):
+        replies = talk.run(
+            {"op": "reader.make", "as": "r"},
+            {"op": "mock.make", "as": "t"},
+            {"op": "reader_protocol.make", "as": "p", "reader": "r", "callback": callback},
+            {"op": "protocol.connection_made", "on": "p", "transport": "t"},
+            {"op": "protocol.data_received", "on": "p", "data": "ab"},
+            {"op": "reader.read", "on": "p.reader", "as": "c1", "n": 5},
+            {"op": "writer.write", "on": "p.writer", "data": "gone"},
+            {"op": "protocol.pause_writing", "on": "p"},
+            {"op": "writer.drain", "on": "p.writer", "as": "c2"},
+            {"op": "protocol.resume_writing", "on": "p"},
+            {"op": "writer.close", "on": "p.writer"},
+            {"op": "transport.is_closing", "on": "t"},
+            {"op": "forget"},
+            {"op": "reader.make", "as": "r"},
+            {"op": "mock.make", "as": "t"},
+            {"op": "reader_protocol.make", "as": "p", "reader": "r", "callback": callback},
+            {"op": "protocol.connection_made", "on": "p", "transport": "t"},
+            {"op": "forget"},
+            {"op": "collect", "names": []},
+        )
+        same(replies[3], dict(NONE, events=[{"ev": "client_connected", "on": "p"}]))
+        finished = {"ev": "finished", "on": "c2", "returned": {}}
+        same(replies[5:9], [{"returned": {"bytes": "ab"}}, NONE, NONE, {"pending": "c2"}])
+        same(replies[9:13], [dict(NONE, events=[finished]), NONE, TRUE, NONE])
+        same(replies[17:], [NONE, NONE])  # though nobody has closed that writer
+
+
+def check_collect(talk):
+    talk.run({"op": "raw.make", "as": "w", "kind": "unix"}, {"op": "stream.open", "as": "s", "raw": "w"})
+    reader = weakref.ref(talk.session.readers["s.reader"])
+    writer = weakref.ref(talk.session.writers["s.writer"])
+    same(talk.run({"op": "collect", "names": ["s.writer"]})["returned"], {})
+    same((reader() is not None, writer()), (True, None))
+    same(talk.run({"op": "collect", "names": ["s.reader"]})["returned"], {})
+    same(list(talk.on("s.reader", "reader.at_eof")), ["fault"])
+    same(list(talk.run({"op": "collect", "names": ["s.transport"]})), ["fault"])
+
+
+def check_forgotten_connections(talk):
+    talk.connect()
+    talk.run({"op": "forget"})
+    descriptors = len(os.listdir("/dev/fd"))
+    streams = ["s.reader", "s.writer", "s.transport", "s.protocol"]
+    for names in (None, ["w", "p", "c", "c.transport", "v", "s", "f", "d", "r"] + streams):
+        talk.connect("unix", {"in": "connection_lost", "raise": "too late"})
+        writes = {"op": "transport.write", "on": "c.transport", "data": {"repeat": "x", "times": 100000}}
+        raw = {"op": "raw.make", "as": "v", "kind": "unix", "buffer": 8192}
+        opened = {"op": "stream.open", "as": "s", "raw": "v"}
+        drain = {"op": "writer.drain", "on": "s.writer", "as": "d"}
+        read = {"op": "reader.read", "on": "s.reader", "as": "r"}
+        file = {"op": "raw.make", "as": "f", "kind": "read-file"}
+        paused = {"op": "transport.pause_reading", "on": "s.transport"}  # so that nothing but aborting ends it
+        talk.run(writes, raw, opened, paused, drain, read, file)
+        transport = talk.session.transports["s.transport"]
+        same(talk.run({"op": "forget"} if names is None else {"op": "forget", "names": names}), NONE)
+        same((len(os.listdir("/dev/fd")), transport.is_closing()), (descriptors, True))
+        same(talk.run({"op": "run", "until": {"event": "connection_made", "on": "p"}, "ms": 1}), FALSE)
+
+
 CHECKS = (
     (Library, "data reach the implementation in the form asked for", check_data),
     (Library, "a mutated buffer changes after the call and before the loop runs", check_mutated_data),
@@ -1625,6 +2885,10 @@ CHECKS = (
     (Library, "settling follows a chain of callbacks to its end, and notices one without an end", check_settling),
     (Library, "nothing is told of a forgotten call, however it ends", check_forgotten),
     (Library, "what goes on outside of calls is an event", check_outside),
+    (Library, "what is written reaches the implementation in the form and the container asked for", check_written),
+    (Library, "calls of transports, writers and protocols arrive with their arguments", check_wire_arguments),
+    (Library, "what they return and raise comes back", check_wire_results),
+    (Library, "a coroutine is run by hand as far as it goes", check_eager),
     (asyncio, "a read, an overrun, an incomplete read", check_a_read),
     (asyncio, "a pending read is woken", check_a_pending_read),
     (asyncio, "nothing runs before the reply if so asked", check_no_settling),
@@ -1634,6 +2898,19 @@ CHECKS = (
     (asyncio, "a mock transport is paused and resumed", check_pausing),
     (asyncio, "iteration", check_iteration),
     (asyncio, "stored exceptions", check_exceptions),
+    (asyncio, "raw ends send and receive without the implementation", check_raw_ends),
+    (asyncio, "a raw end knows whether its far end is open", check_far_end),
+    (asyncio, "a raw end is reset", check_reset),
+    (asyncio, "a connection of each kind", check_connections),
+    (asyncio, "a stream of each kind", check_streams),
+    (asyncio, "a program is carried out within the callback, and told of in order", check_program),
+    (asyncio, "callbacks return and raise what the program says", check_callbacks),
+    (asyncio, "settling goes on as long as raw ends receive", check_settling_with_raw_ends),
+    (asyncio, "raw ends can receive while nothing else runs", check_receiving_alone),
+    (asyncio, "run waits for what comes from elsewhere", check_waiting),
+    (asyncio, "a stream-reader protocol and a writer made by hand", check_by_hand),
+    (asyncio, "letting go of objects", check_collect),
+    (asyncio, "forgetting connections leaves nothing behind", check_forgotten_connections),
 )
 
 
