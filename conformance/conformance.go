@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -60,7 +61,8 @@ type Description = trace.Description
 
 // Profiles are the sets of capabilities that a claim of conformance can be about.
 var Profiles = map[string][]trace.Capability{
-	"core": {trace.CapReader, trace.CapReaderTransport},
+	"core":    {trace.CapReader, trace.CapReaderTransport},
+	"streams": {trace.CapReader, trace.CapWriter, trace.CapTransport, trace.CapTCP},
 }
 
 // A UsageError is an option that cannot be followed.
@@ -104,7 +106,7 @@ func prepare(a adapter.Adapter, o Options) (*subject, error) {
 		o.Profile = "core"
 	}
 	if _, ok := Profiles[o.Profile]; !ok {
-		return nil, &UsageError{fmt.Sprintf("there is no profile %q: known is core", o.Profile)}
+		return nil, &UsageError{fmt.Sprintf("there is no profile %q: known are %s", o.Profile, strings.Join(slices.Sorted(maps.Keys(Profiles)), ", "))}
 	}
 	if _, err := types.ParseLabelFilter(o.filter()); err != nil {
 		return nil, &UsageError{fmt.Sprintf("the label filter %q cannot be read: %s", o.LabelFilter, plain(err))}

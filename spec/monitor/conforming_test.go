@@ -7,12 +7,15 @@ import (
 	"github.com/streamspec/streamspec/spec/trace"
 )
 
-// conforming are sessions as a conforming implementation has them, and the rules whose premise occurs in them, among others.
-var conforming = []struct {
+// A conformingSession is one as a conforming implementation has it, and the rules whose premise occurs in it, among others.
+type conformingSession struct {
 	name      string
 	session   []step
 	exercises []string
-}{
+}
+
+// conforming are such sessions of readers; those of connections are in conformingWires.
+var conforming = []conformingSession{
 	// the limit, and what is fed
 	{"a limit has to be positive", steps(newReader(0).raises(invalid), newReader(-1).raises(invalid)), []string{"reader.feed.limit-must-be-positive"}},
 	{"the default limit is 65536", steps(does(trace.Command{Op: trace.ReaderMake, As: "r"}), feed(a(65536)+"\n"), line("c1").gives(a(65536)+"\n"), feed(a(65537)+"\n"), line("c2").raises(invalid)),
@@ -24,6 +27,14 @@ var conforming = []struct {
 	{"no data after the end", steps(newReader(4), eof(), feed("a").raises(badState), feed("").raises(badState), read("c1", 1).gives("")), []string{"reader.feed.data-after-eof-refused"}},
 	{"the end, twice", steps(newReader(4), atEOF(false), feed("a"), eof(), eof(), atEOF(false), read("c1", 1).gives("a"), atEOF(true)),
 		[]string{"reader.feed.eof-marks-end", "reader.feed.eof-is-idempotent", "reader.feed.at-eof-needs-empty-and-eof"}},
+
+	// fed by a protocol
+	{"a protocol feeds data and the end", through(4, line("c1"), received("a\nb").with(done("c1", "a\n")), endReceived(), loses(nil), atEOF(false), readAll("c2").gives("b"), atEOF(true)),
+		[]string{"reader.feed.data-is-appended", "reader.feed.eof-marks-end", "reader.feed.eof-is-idempotent"}},
+	{"a protocol stores a loss, and feeds its transport's flow", through(1, transportThat(true), does(trace.Command{Op: trace.ProtocolConnectionMade, On: "p", Transport: "t"}),
+		received("abc").with(event(trace.PauseReading, "t")), loses(trace.Text("boom")), read("c1", 1).raises(boom())),
+		[]string{"reader.feed.set-transport-attaches", "reader.feed.pauses-above-twice-limit", "reader.feed.set-exception-stores"}},
+	{"a protocol that was forgotten feeds nobody", through(4, forget("p"), received("ab"), read("c1", 2)), nil},
 
 	// the exception
 	{"an exception is stored and comes first", steps(newReader(4), exception(), feed("ab"), setException("boom"), exceptionIs("boom"), atEOF(false), read("c1", 1).raises(boom()), read("c2", 0).raises(boom()), line("c3").raises(boom()), exactly("c4", 0).raises(boom()),
@@ -111,7 +122,7 @@ func exceptionIs(text string) step {
 }
 
 func TestConformingSessionsBreakNoRule(t *testing.T) {
-	for _, test := range conforming {
+	for _, test := range slices.Concat(conforming, conformingWires) {
 		t.Run(test.name, func(t *testing.T) {
 			m := play(exact, test.session...)
 			for _, v := range m.Violations() {
@@ -135,18 +146,21 @@ func TestConformingSessionsBreakNoRule(t *testing.T) {
 // TestConformingSessionsPassWithWeakerSettling plays them as if the adapter did not know when its implementation has come
 // to rest: what passes where more is known passes where less is.
 func TestConformingSessionsPassWithWeakerSettling(t *testing.T) {
-	for _, test := range conforming {
+	for _, test := range slices.Concat(conforming, conformingWires) {
 		for _, v := range play(Options{Settling: trace.BestEffort}, test.session...).Violations() {
 			t.Errorf("%s: accused: %s", test.name, v)
 		}
 	}
 }
 
-// latitude are sessions where the documents permit several outcomes; each is as permitted as the others.
-var latitude = []struct {
+// A permittedSession is one where the documents permit several outcomes; each is as permitted as the others.
+type permittedSession struct {
 	name    string
 	session []step
-}{
+}
+
+// latitude are such sessions of readers; those of connections are in latitudeWires.
+var latitude = []permittedSession{
 	{"a cancelled read to the end may have lost what it had taken", steps(newReader(4), feed("ab"), readAll("c1"), cancel("c1").with(failed("c1", cancelled)), feed("c"), read("c2", 9).gives("c"), atEOF(false))},
 	{"or it has not", steps(newReader(4), feed("ab"), readAll("c1"), cancel("c1").with(failed("c1", cancelled)), feed("c"), read("c2", 9).gives("abc"))},
 	{"the exception may cost a read to the end what it had taken", steps(newReader(4), feed("ab"), readAll("c1"), setException("boom").with(failed("c1", boom())), clearException(), read("c2", 9), feed("c").with(done("c2", "c")))},
@@ -188,7 +202,7 @@ var latitude = []struct {
 }
 
 func TestLatitude(t *testing.T) {
-	for _, test := range latitude {
+	for _, test := range slices.Concat(latitude, latitudeWires) {
 		for _, v := range play(exact, test.session...).Violations() {
 			t.Errorf("%s: accused: %s", test.name, v)
 		}

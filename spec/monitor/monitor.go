@@ -33,6 +33,10 @@ type Monitor struct {
 	spare      []*reader // readers of former scenarios, whose room can be used again
 	transports map[string]*transport
 	calls      map[string]*reader // the reader that a pending call is about
+	wires      *wires             // nil until there is something of connections to follow
+	feeds      map[string]string  // the reader that a reader protocol made by hand feeds
+	through    *trace.Command     // the callback of such a protocol that is at hand, nil if none is
+	answered   *trace.Reply       // what came back from it
 	index      map[string]int     // a number for each rule that was exercised
 	rules      []string           // the rule of each number
 	counts     []int              // how often it was exercised
@@ -80,11 +84,14 @@ func (m *Monitor) reset() {
 	clear(m.readers)
 	clear(m.transports)
 	clear(m.calls)
+	m.wires = nil
+	clear(m.feeds)
 }
 
 // Before sees a command that is about to be carried out.
 func (m *Monitor) Before(c *trace.Command) {
 	m.step++
+	c, _ = m.throughProtocol(c, nil)
 	if r := m.subject(c); r != nil {
 		r.before(c)
 	}
@@ -93,15 +100,31 @@ func (m *Monitor) Before(c *trace.Command) {
 // After sees what came back from the command that Before saw last.
 func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 	if reply.Fault != "" || reply.Unsupported != "" {
-		m.abandon(c)
+		m.abandon(c, reply)
 		return
+	}
+	if m.wires == nil && opens(c.Op) {
+		m.wires = m.newWires()
+	}
+	if m.wires != nil {
+		m.wires.begin(c, reply)
 	}
 	for i := range reply.Events {
 		m.event(&reply.Events[i])
 	}
+	if to, due := m.throughProtocol(c, reply); to != c {
+		m.through, m.answered = c, reply
+		defer func() { m.through, m.answered = nil, nil }()
+		c, reply = to, due
+	}
 	switch c.Op {
 	case trace.ReaderMake:
 		m.made(c, reply)
+	case trace.ReaderProtocolMake:
+		if m.feeds == nil {
+			m.feeds = map[string]string{}
+		}
+		m.feeds[c.As] = c.Reader
 	case trace.MockMake:
 		m.transports[c.As] = &transport{name: c.As, canPause: c.CanPause == nil || *c.CanPause}
 	case trace.Forget:
@@ -111,6 +134,9 @@ func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 	subject := m.subject(c)
 	for _, r := range m.order {
 		r.after(c, reply, r == subject)
+	}
+	if m.wires != nil {
+		m.wires.end()
 	}
 }
 
@@ -159,18 +185,15 @@ func (m *Monitor) event(e *trace.Event) {
 	case trace.Finished, trace.Item:
 		if r := m.calls[e.On]; r != nil {
 			r.events = append(r.events, e)
+		} else if m.wires != nil {
+			m.wires.event(e)
 		}
-	default:
-		m.silent(e)
-	}
-}
-
-// silent holds the session to be quiet: nothing reaches the exception handler, and the implementation comes to rest. No
-// rule of its own says so; it is part of every expectation, so the violation goes to the rules of the case.
-func (m *Monitor) silent(e *trace.Event) {
-	switch e.Ev {
 	case trace.Unhandled, trace.Unraisable, trace.Unsettled:
-		m.violate("", "the session was to be quiet, but there was "+e.String())
+		m.silent(e)
+	default:
+		if m.wires != nil {
+			m.wires.event(e)
+		}
 	}
 }
 
@@ -215,7 +238,10 @@ func (m *Monitor) made(c *trace.Command, reply *trace.Reply) {
 }
 
 // abandon stops judging the object of a command that the adapter could not carry out.
-func (m *Monitor) abandon(c *trace.Command) {
+func (m *Monitor) abandon(c *trace.Command, reply *trace.Reply) {
+	if m.wires != nil {
+		m.wires.abandon(c, reply)
+	}
 	if r := m.subject(c); r != nil {
 		r.lost = true
 	}
@@ -226,10 +252,14 @@ func (m *Monitor) forget(names []string) {
 		m.reset()
 		return
 	}
+	if m.wires != nil {
+		m.wires.forget(names)
+	}
 	for _, name := range names {
 		m.order = slices.DeleteFunc(m.order, func(r *reader) bool { return r == m.readers[name] })
 		delete(m.readers, name)
 		delete(m.transports, name)
+		delete(m.feeds, name)
 		if r := m.calls[name]; r != nil {
 			r.lost = true // a call was taken back without a report of what became of it
 			delete(m.calls, name)

@@ -454,6 +454,9 @@ func (r *reader) text(c *trace.Command, reply *trace.Reply, permitted string) st
 	if s.exception != nil {
 		with += fmt.Sprintf(", exception %q", *s.exception)
 	}
+	if r.m.through != nil {
+		c, reply = r.m.through, r.m.answered
+	}
 	return fmt.Sprintf("%s (%s with %s); permitted: %s", describe(c, reply), r.name, with, permitted)
 }
 

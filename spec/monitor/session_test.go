@@ -52,6 +52,24 @@ func feed(s string) step {
 	return does(trace.Command{Op: trace.ReaderFeedData, On: "r", Data: trace.D(s)})
 }
 
+// through makes a reader protocol that feeds a new reader, and calls it.
+func through(limit int, s ...step) []step {
+	made := does(trace.Command{Op: trace.ReaderProtocolMake, As: "p", Reader: "r"})
+	return append(steps(newReader(limit), made), s...)
+}
+
+func received(s string) step {
+	return does(trace.Command{Op: trace.ProtocolDataReceived, On: "p", Data: trace.D(s)})
+}
+
+func endReceived() step {
+	return does(trace.Command{Op: trace.ProtocolEOFReceived, On: "p"}).value(trace.BoolValue(true))
+}
+
+func loses(exception *string) step {
+	return does(trace.Command{Op: trace.ProtocolConnectionLost, On: "p", Exception: exception})
+}
+
 func eof() step { return does(trace.Command{Op: trace.ReaderFeedEOF, On: "r"}) }
 
 func setException(text string) step {

@@ -16,12 +16,15 @@ import (
 	"github.com/streamspec/streamspec/spec/trace"
 )
 
-// wrong are sessions with a single wrong observation, the last one, and the rule that it breaks.
-var wrong = []struct {
+// A wrongSession has a single wrong observation, the last one, which breaks the rule.
+type wrongSession struct {
 	rule    string
 	name    string
 	session []step
-}{
+}
+
+// wrong are such sessions of readers; those of connections are in wrongWires.
+var wrong = []wrongSession{
 	// the limit, and what is fed
 	{"reader.feed.limit-must-be-positive", "a limit of zero is accepted", steps(newReader(0))},
 	{"reader.feed.limit-must-be-positive", "a limit of zero is refused for another reason", steps(newReader(0).raises(badState))},
@@ -45,6 +48,11 @@ var wrong = []struct {
 	{"reader.feed.at-eof-needs-empty-and-eof", "never at the end", steps(newReader(4), feed("a"), eof(), read("c1", 1).gives("a"), atEOF(false))},
 	{"reader.feed.at-eof-needs-empty-and-eof", "at_eof answers no question", steps(newReader(4), atEOF(true).none())},
 	{"reader.readuntil.incomplete-empties-buffer", "an incomplete read leaves the buffer as it was, as at_eof tells", steps(newReader(4), feed("ab"), eof(), until("c1", "S").raises(incomplete("ab")), atEOF(false))},
+
+	// fed by a protocol
+	{"reader.feed.data-is-appended", "other data than the protocol got", through(4, received("ab"), read("c1", 2).gives("xy"))},
+	{"reader.feed.eof-marks-end", "the end that the protocol got does not wake readline", through(4, line("c1"), received("a"), endReceived())},
+	{"reader.feed.set-exception-wakes-reader", "a loss wakes nobody", through(4, read("c1", 3), loses(trace.Text("boom")))},
 
 	// the exception
 	{"reader.feed.set-exception-stores", "an exception is refused", steps(newReader(4), setException("boom").raises(badState))},
@@ -220,7 +228,7 @@ var wrong = []struct {
 }
 
 func TestViolationsNameTheRule(t *testing.T) {
-	for _, test := range wrong {
+	for _, test := range slices.Concat(wrong, wrongWires) {
 		t.Run(test.rule+"/"+test.name, func(t *testing.T) {
 			before := test.session[:len(test.session)-1]
 			m := play(exact, before...)
@@ -258,7 +266,7 @@ func eventTexts(events []trace.Event) []string {
 
 // TestRulesNotInForceAreNotNamed plays the same sessions by a version of the documents in which the rule does not hold.
 func TestRulesNotInForceAreNotNamed(t *testing.T) {
-	for _, test := range wrong {
+	for _, test := range slices.Concat(wrong, wrongWires) {
 		o := exact
 		o.InForce = func(rule string) bool { return rule != test.rule }
 		for _, v := range play(o, test.session...).Violations() {
@@ -281,6 +289,7 @@ var neverNamed = map[string]string{
 	"reader.read.to-eof-ignores-limit":             "it shows as a read that does not go to the end",
 	"reader.readuntil.consumed-excludes-separator": "what consumed counts has rules of its own",
 	"reader.readuntil.default-separator-is-lf":     "it shows as a read through something else",
+	"writer.drain.cancel-is-harmless":              "it shows as the next drain, which does not wait or does not return",
 	"reader.readuntil.tuple-accepted":              "it shows as a call that is refused",
 }
 
@@ -292,20 +301,20 @@ func TestEveryRuleOfTheMonitorIsTested(t *testing.T) {
 		t.Fatal(err)
 	}
 	named, exercised := map[string]bool{}, map[string]bool{}
-	for _, test := range wrong {
+	for _, test := range slices.Concat(wrong, wrongWires) {
 		named[test.rule] = true
 	}
-	for _, test := range conforming {
+	for _, test := range slices.Concat(conforming, conformingWires) {
 		for rule := range play(exact, test.session...).Exercised() {
 			exercised[rule] = true
 		}
 	}
-	for _, test := range latitude {
+	for _, test := range slices.Concat(latitude, latitudeWires) {
 		for rule := range play(exact, test.session...).Exercised() {
 			exercised[rule] = true
 		}
 	}
-	known := rulesInSource(t)
+	known := rulesInSource(t, catalogue)
 	for rule := range neverNamed {
 		if !slices.Contains(known, rule) {
 			t.Errorf("%s is said never to be named, but the monitor does not know it", rule)
@@ -325,8 +334,15 @@ func TestEveryRuleOfTheMonitorIsTested(t *testing.T) {
 	}
 }
 
-func rulesInSource(t *testing.T) []string {
+// rulesInSource returns the texts in the monitor's source that begin as the ID of a rule does.
+func rulesInSource(t *testing.T, catalogue *spec.Catalogue) []string {
 	t.Helper()
+	var areas []string
+	for _, rule := range catalogue.Rules() {
+		if area := string(rule.Area) + "."; !slices.Contains(areas, area) {
+			areas = append(areas, area)
+		}
+	}
 	entries, err := os.ReadDir(".")
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +358,9 @@ func rulesInSource(t *testing.T) []string {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				if s, _ := strconv.Unquote(lit.Value); strings.HasPrefix(s, "reader.") && !slices.Contains(rules, s) {
+				s, _ := strconv.Unquote(lit.Value)
+				ofArea := func(area string) bool { return strings.HasPrefix(s, area) }
+				if slices.ContainsFunc(areas, ofArea) && !slices.Contains(rules, s) {
 					rules = append(rules, s)
 				}
 			}

@@ -287,7 +287,7 @@ var Commands = []CommandSpec{
 			{Name: "ms", Type: IntArg, Required: true, Doc: "the deadline, milliseconds"},
 		},
 		Result: "bool: whether the condition holds", Events: ConnectionEvents,
-		Doc: "Lets the implementation run until a condition holds or the deadline has passed.",
+		Doc: "Lets the implementation run until a condition holds or the deadline has passed. What was forgotten does not count any more.",
 	},
 	{
 		Op: Forget, Style: Control,

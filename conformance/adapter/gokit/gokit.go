@@ -4,6 +4,10 @@
 // Every session runs in a bubble of testing/synctest, where it is known for certain when the implementation has come to
 // rest: all its goroutines wait for something that only another command can bring. An implementation that waits in mutexes
 // or for the operating system does not come to rest that way, and is cut off by the session's watchdog.
+//
+// Sockets and pipes do not work in a bubble. So a session that begins with a raw end, or makes one in the batch that begins
+// it, runs outside, where rest is recognised by what the Go runtime tells of its goroutines: well enough to save time, but
+// that is why such connections count as settled by best effort. When a session has forgotten all, it begins anew.
 package gokit
 
 import (
@@ -12,6 +16,7 @@ import (
 	"iter"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/streamspec/streamspec/conformance/adapter"
@@ -21,7 +26,7 @@ import (
 // A Reader is what the kit needs of a reader. The methods follow the documents' StreamReader; a blocking call ends with the
 // context's error when the context is cancelled. Results belong to the caller.
 type Reader interface {
-	SetTransport(Transport) error
+	SetTransport(ReadTransport) error
 	FeedData([]byte) error
 	FeedEOF() error
 	SetException(error) error
@@ -36,12 +41,6 @@ type Reader interface {
 	Lines(ctx context.Context) iter.Seq2[[]byte, error]
 }
 
-// A Transport is the mock transport that the kit attaches to a reader.
-type Transport interface {
-	PauseReading() error // an error matching [errors.ErrUnsupported] means that the transport cannot pause
-	ResumeReading() error
-}
-
 // An Implementation is what an author of a Go library fills in.
 type Implementation struct {
 	Name, Version string
@@ -50,8 +49,23 @@ type Implementation struct {
 	DefaultLimit  int    // the limit, bytes, of a reader made without one
 	NewReader     func(limit int) (Reader, error)
 	// Classify says what kind an error is, and what that kind brings along (partial, expected, consumed). The kit itself
-	// knows the context's errors, [errors.ErrUnsupported] and the exceptions that it made; it fills in type and message.
+	// knows the context's errors, [errors.ErrUnsupported], the exceptions that it made, and, unless Classify does, those of
+	// the operating system; it fills in type and message.
 	Classify func(error) trace.Error
+
+	// What follows may be nil or empty: the implementation does not have it then.
+
+	// NewReaderProtocol makes a stream-reader protocol that feeds a reader. Connected, if not nil, is its client-connected
+	// callback.
+	NewReaderProtocol func(r Reader, connected func(Reader, Writer)) (Protocol, error)
+	NewWriter         func(t WriteTransport, p Protocol, r Reader) (Writer, error) // with a protocol of NewReaderProtocol; r may be nil
+	// Ends are the kinds of end that Connect and OpenStream take: [trace.TCP], [trace.Unix], [trace.ReadPipe], [trace.WritePipe].
+	Ends []trace.EndKind
+	// Connect makes the transport of an end: of a pipe a [ReadTransport] or a [WriteTransport], else a [Transport]. Report is
+	// to be told of errors that go to nobody else, such as those of callbacks; from any goroutine.
+	Connect func(end End, p Protocol, report func(error)) (BaseTransport, error)
+	// OpenStream makes a reader, with that limit in bytes, and a writer of an end.
+	OpenStream func(end End, limit int, report func(error)) (Stream, error)
 }
 
 // New returns the adapter of an implementation.
@@ -63,7 +77,23 @@ func (a *goAdapter) Describe(context.Context) (trace.Description, error) {
 	d := trace.Description{
 		Protocol: trace.ProtocolVersion, Name: a.impl.Name, Version: a.impl.Version, Language: "go", Target: a.impl.Target,
 		Detail: a.impl.Detail, Settling: trace.Exact,
-		Capabilities: []trace.Capability{trace.CapReader, trace.CapReaderTransport, trace.CapTupleSeparators},
+		Capabilities: []trace.Capability{trace.CapReader, trace.CapReaderTransport, trace.CapTupleSeparators, trace.CapTypedBuffers},
+	}
+	add := func(has bool, all ...trace.Capability) {
+		for _, c := range all {
+			if has && !d.Has(c) {
+				d.Capabilities = append(d.Capabilities, c)
+			}
+		}
+	}
+	add(a.impl.NewReaderProtocol != nil && a.impl.NewWriter != nil, trace.CapReaderProtocol)
+	add(a.impl.OpenStream != nil, trace.CapWriter)
+	add(a.impl.Connect != nil, trace.CapTransport)
+	for _, kind := range a.impl.Ends {
+		if needed, ok := kind.Needs(); ok && !d.Has(needed) {
+			add(true, needed)
+			d.BestEffort = append(d.BestEffort, needed)
+		}
 	}
 	return d, SelfTest()
 }
@@ -72,20 +102,41 @@ func (a *goAdapter) Close() error { return nil }
 
 func (a *goAdapter) NewSession(context.Context) (adapter.Session, error) {
 	s := &session{work: make(chan batch), ended: make(chan struct{})}
-	go s.live(&a.impl)
+	go s.live(newWorld(&a.impl))
 	return s, nil
+}
+
+// live is the life of a session.
+func (s *session) live(w *world) {
+	defer close(s.ended)
+	defer func() {
+		if p := recover(); p != nil {
+			s.fail(&adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("when its calls were cancelled, the implementation ended with: %v", p)})
+		}
+	}()
+	for {
+		more := false
+		if bubble(func() { more = w.live(s.work) }); !more {
+			return
+		}
+		if !s.onWire(w) {
+			return
+		}
+	}
 }
 
 // watchdog is how long a batch may take when the context has no deadline of its own. It is never waited for unless the
 // implementation hangs in a way that the bubble cannot see.
 const watchdog = 30 * time.Second
 
-// A session is the driver's end of a bubble. The channels are made outside the bubble, so waiting for the driver is not
+// A session is the driver's end. The channels are made outside the bubble, so waiting for the driver is not
 // taken for rest.
 type session struct {
 	work  chan batch
 	over  sync.Once     // closes work
-	ended chan struct{} // closed when the bubble has ended
+	ended chan struct{} // closed when the session's life is over
+
+	realTime atomic.Bool // waiting takes time, as it does not in a bubble
 
 	mu    sync.Mutex
 	death *adapter.Failure // why the session is over
@@ -93,6 +144,7 @@ type session struct {
 
 type batch struct {
 	commands []trace.Command
+	result   result // so far
 	done     chan result
 }
 
@@ -112,7 +164,7 @@ func (s *session) fail(f *adapter.Failure) {
 	}
 }
 
-// end lets the bubble end when it has done what it is at.
+// end lets the session's life end when it has done what it is at.
 func (s *session) end() { s.over.Do(func() { close(s.work) }) }
 
 func (s *session) failure() *adapter.Failure {
@@ -135,7 +187,7 @@ func (s *session) Do(ctx context.Context, commands []trace.Command) ([]trace.Rep
 			"the implementation did not come to rest %s during a batch of %d commands that begins with %s", why, len(commands), commands[0])})
 		return nil, s.failure()
 	}
-	work := s.work
+	work, extended := s.work, false
 	for {
 		select {
 		case work <- b:
@@ -150,11 +202,24 @@ func (s *session) Do(ctx context.Context, commands []trace.Command) ([]trace.Rep
 		case <-s.ended:
 			return nil, s.failure()
 		case <-timer.C:
+			if !extended && s.realTime.Load() {
+				extended = true
+				timer.Reset(waits(commands))
+				continue
+			}
 			return hang("within " + watchdog.String())
 		case <-ctx.Done():
 			return hang("before the deadline")
 		}
 	}
+}
+
+// waits returns how long the commands ask to wait at most.
+func waits(commands []trace.Command) (d time.Duration) {
+	for i := range commands {
+		d += time.Duration(commands[i].Ms) * time.Millisecond
+	}
+	return d
 }
 
 // Close implements [adapter.Session].

@@ -154,6 +154,10 @@ func feed(s string) trace.Command {
 	return trace.Command{Op: trace.ReaderFeedData, On: "r", Data: trace.D(s)}
 }
 
+func feedAs(s string, form trace.Form) trace.Command {
+	return trace.Command{Op: trace.ReaderFeedData, On: "r", Data: &trace.Data{Bytes: trace.Bytes(s), Form: form}}
+}
+
 func read(as string, n int) trace.Command {
 	return trace.Command{Op: trace.ReaderRead, On: "r", As: as, N: &n}
 }
@@ -263,10 +267,11 @@ func TestSessions(t *testing.T) {
 			[]string{"returned none", `adapter fault: the name "r" is taken`, "pending", `adapter fault: the name "c1" is taken`, `adapter fault: the name "r" is taken`, `returned none; finished c1 returned "a"`,
 				`adapter fault: the name "c1" is taken`},
 		},
-		"data in forms that Go does not have": {
-			[]trace.Command{makeReader(4), {Op: trace.ReaderFeedData, On: "r", Data: &trace.Data{Form: trace.View}}, {Op: trace.ReaderReadUntil, On: "r", As: "c1", Separator: &trace.Data{Form: trace.AsText}},
-				until("c2", trace.Data{Bytes: trace.Bytes("a"), Form: trace.AsBytes}, trace.Data{Bytes: trace.Bytes("b"), Form: trace.Mutated})},
-			[]string{"returned none", "unsupported: a Go implementation takes bytes as a slice only", "unsupported: a Go implementation takes bytes as a slice only", "unsupported: a Go implementation takes bytes as a slice only"},
+		"data in forms that are a slice in Go, and in others": {
+			[]trace.Command{makeReader(9), feedAs("ab", trace.ByteArray), feedAs("cd", trace.View), feedAs("efgh", trace.Wide), feedAs("ij", trace.Mutated), read("c0", 99),
+				feedAs("no", trace.AsText), {Op: trace.ReaderReadUntil, On: "r", As: "c1", Separator: &trace.Data{Form: trace.AsNone}}, until("c2", *trace.D("a"), trace.Data{Form: trace.AsInt})},
+			[]string{"returned none", "returned none", "returned none", "returned none", "returned none", `returned "abcdefghij"`,
+				"unsupported: a Go implementation takes bytes as a slice only", "unsupported: a Go implementation takes bytes as a slice only", "unsupported: a Go implementation takes bytes as a slice only"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -517,7 +522,7 @@ func TestDescribe(t *testing.T) {
 	}
 	want := trace.Description{
 		Protocol: trace.ProtocolVersion, Name: "broken", Version: "0", Language: "go", Target: "3.13", Settling: trace.Exact,
-		Capabilities: []trace.Capability{trace.CapReader, trace.CapReaderTransport, trace.CapTupleSeparators},
+		Capabilities: []trace.Capability{trace.CapReader, trace.CapReaderTransport, trace.CapTupleSeparators, trace.CapTypedBuffers},
 	}
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

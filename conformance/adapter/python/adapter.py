@@ -257,6 +257,15 @@ OTHER_IDLE_TURNS = 2  # of other loops, without connections
 IO_IDLE_TURNS = 4  # of other loops, with connections
 
 
+class Selector(selectors.DefaultSelector):
+    """Tells asyncio's own loop what has come, unless it is not to notice yet."""
+
+    deaf = False
+
+    def select(self, timeout=None):
+        return [] if self.deaf else super().select(timeout)
+
+
 def settling(base):
     """Return a subclass of an event loop class that knows when it has come to rest."""
     base_call_soon, base_call_soon_threadsafe = base.call_soon, base.call_soon_threadsafe
@@ -265,6 +274,7 @@ def settling(base):
         at_rest = True  # whether nothing was scheduled since the turn began, or since the loop stopped
         idle_turns = IDLE_TURNS
         moved = None  # tells whether something moves outside of the loop; None: there is no outside
+        selector = None  # the loop's own, if it can be asked
 
         if sys.version_info >= (3, 7):
 
@@ -293,6 +303,8 @@ def settling(base):
             """
             self.steps, self.result, self.error = steps, None, None
             if self.at_rest:
+                if self.selector is not None:
+                    self.selector.deaf = True  # what comes must wait until the generator yields, or for the next one
                 base_call_soon(self, self.resume)
             else:  # what has been left scheduled must not run before the generator has begun
                 self.resume()
@@ -316,6 +328,8 @@ def settling(base):
                 self.stop()
 
         def settle(self, seconds):
+            if self.selector is not None:
+                self.selector.deaf = False
             self.at_rest = True
             self.turns = self.idle = 0
             if seconds:
@@ -433,11 +447,13 @@ class Testee:
         self.loop_class = settling(base) if module is None else parking(base)
 
     def new_loop(self):
-        """Return a loop, and its selector if that can be asked, else None."""
+        """Return a loop, whose selector can be asked if it is one of asyncio's own."""
         if self.module is not None or not issubclass(self.base, asyncio.SelectorEventLoop):
-            return self.loop_class(), None
-        selector = selectors.DefaultSelector()
-        return self.loop_class(selector), selector
+            return self.loop_class()
+        selector = Selector()
+        loop = self.loop_class(selector)
+        loop.selector = selector
+        return loop
 
     @classmethod
     def load(cls, name):
@@ -801,7 +817,7 @@ class Session:
         self.faults = []  # since the last reply, in callbacks, where they cannot be raised
         self.buffers = []  # to overwrite after the call at hand
         self.everything = self.objects + (self.raws, self.calls, self.others, self.told, self.received)
-        self.loop, self.selector = testee.new_loop()
+        self.loop = testee.new_loop()
         self.loop.set_debug(False)  # the environment may have asked for it
         self.loop.spins = self.spins
         self.loop.set_exception_handler(self.unhandled)
@@ -867,7 +883,7 @@ class Session:
 
     def moves(self):
         """Return whether something goes on outside of the loop: a descriptor has something for it, or had for us."""
-        if self.selector is not None and self.selector.select(0):
+        if self.loop.selector is not None and self.loop.selector.select(0):
             return True
         moved = [raw.receive() for raw in self.raws.values() if raw.receiving is not None]
         if any(moved):
@@ -878,7 +894,7 @@ class Session:
     def wire(self):
         """Take note that there are connections from now on."""
         self.wired, self.loop.moved = True, self.moves
-        if self.selector is None:
+        if self.loop.selector is None:
             self.loop.idle_turns = IO_IDLE_TURNS
 
     def complete(self, reply):

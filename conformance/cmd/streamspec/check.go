@@ -276,6 +276,12 @@ var probes = map[trace.Capability]probe{
 			wanted{trace.Command{Op: trace.ReaderReadUntil, On: "r", As: "c1", Separators: []trace.Data{*trace.D(","), *trace.D(";")}}, `returned "a;"`},
 		)
 	},
+	trace.CapWriter:         func(t *talk) error { return t.anyKind(t.stream) },
+	trace.CapReaderProtocol: (*talk).readerProtocol,
+	trace.CapTransport:      func(t *talk) error { return t.anyKind(t.programmed) },
+	trace.CapTCP:            func(t *talk) error { return t.connection(trace.TCP) },
+	trace.CapUnix:           func(t *talk) error { return t.connection(trace.Unix) },
+	trace.CapPipe:           func(t *talk) error { return t.connection(trace.WritePipe) },
 	trace.CapTypedBuffers: func(t *talk) error {
 		return t.wants(
 			wanted{makeReader(64), none},

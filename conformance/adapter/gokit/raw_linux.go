@@ -1,0 +1,330 @@
+package gokit
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+const haveRaw = true
+
+// readNow reads what there is.
+func readNow(fd uintptr, p []byte) (int, error) { return syscall.Read(int(fd), p) }
+
+// connected makes a connection of the kind. The size of buffers, bytes, is asked for on both ends; 0: the default.
+func connected(kind trace.EndKind, buffer int) (*raw, error) {
+	r := &raw{kind: kind}
+	var mine, far int
+	var err error
+	switch kind {
+	case trace.TCP:
+		mine, far, err = tcpPair(buffer)
+	case trace.Unix:
+		mine, far, err = unixPair(buffer)
+	case trace.ReadPipe:
+		far, mine, err = pipePair(buffer)
+	case trace.WritePipe:
+		mine, far, err = pipePair(buffer)
+	default:
+		var file *os.File
+		if file, err = regularFile(); err == nil {
+			r.far, err = newFar(-1, file)
+		}
+		return r, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.file = os.NewFile(uintptr(mine), "raw end")
+	r.far, err = newFar(far, nil)
+	return r, err
+}
+
+// far is the end that the implementation gets.
+type far struct {
+	fd     int      // until it is opened
+	file   *os.File // instead, where it is a regular file
+	dev    uint64   // with inode, what it is to the kernel
+	inode  uint64
+	access int // its mode of access: the two ends of a pipe have one inode
+}
+
+func newFar(fd int, file *os.File) (far, error) {
+	f := far{fd: fd, file: file}
+	if file != nil {
+		fd = int(file.Fd())
+	}
+	var err error
+	f.dev, f.inode, f.access, err = identify(fd)
+	return f, err
+}
+
+// identify tells what a descriptor is to the kernel.
+func identify(fd int) (dev, inode uint64, access int, err error) {
+	var info syscall.Stat_t
+	if err := syscall.Fstat(fd, &info); err != nil {
+		return 0, 0, 0, os.NewSyscallError("fstat", err)
+	}
+	flags, err := fcntl(fd, syscall.F_GETFL, 0)
+	return uint64(info.Dev), info.Ino, flags & syscall.O_ACCMODE, err
+}
+
+func fcntl(fd, command, arg int) (int, error) {
+	result, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), uintptr(command), uintptr(arg))
+	if errno != 0 {
+		return 0, os.NewSyscallError("fcntl", errno)
+	}
+	return int(result), nil
+}
+
+// open makes of the far end what an implementation in Go expects.
+func (f *far) open(kind trace.EndKind) (End, error) {
+	switch kind {
+	case trace.ReadPipe:
+		return End{Kind: kind, File: os.NewFile(uintptr(f.fd), "read pipe")}, nil
+	case trace.WritePipe:
+		return End{Kind: kind, File: os.NewFile(uintptr(f.fd), "write pipe")}, nil
+	case trace.ReadFile:
+		return End{Kind: trace.ReadPipe, File: f.file}, nil
+	case trace.WriteFile:
+		return End{Kind: trace.WritePipe, File: f.file}, nil
+	}
+	file := os.NewFile(uintptr(f.fd), "far end")
+	defer file.Close() // FileConn makes a copy
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return End{}, err
+	}
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		return End{Kind: kind, TCP: conn}, nil
+	case *net.UnixConn:
+		return End{Kind: kind, Unix: conn}, nil
+	}
+	_ = conn.Close()
+	return End{}, fmt.Errorf("a connection of kind %s is a %T", kind, conn)
+}
+
+func (f *far) close() {
+	if f.file != nil {
+		_ = f.file.Close()
+	} else {
+		_ = syscall.Close(f.fd)
+	}
+}
+
+// farOpen reports whether this process has a descriptor of the far end.
+func (r *raw) farOpen() (bool, error) {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return false, err
+	}
+	for _, entry := range entries {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		dev, inode, access, err := identify(fd)
+		if err == nil && dev == r.far.dev && inode == r.far.inode && access == r.far.access {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// send gives the kernel what it takes at once.
+func (r *raw) send(p []byte) (n int, err error) {
+	err = r.control(func(fd int) error {
+		for n < len(p) {
+			m, err := syscall.Write(fd, p[n:]) // the runtime keeps the signal of a broken pipe away
+			if err == syscall.EINTR {
+				continue
+			}
+			if err == syscall.EAGAIN || err != nil && n > 0 {
+				return nil
+			}
+			if err != nil {
+				return os.NewSyscallError("write", err)
+			}
+			n += m
+		}
+		return nil
+	})
+	return n, err
+}
+
+// shutdown ends the stream to the far end.
+func (r *raw) shutdown() error {
+	return r.control(func(fd int) error { return os.NewSyscallError("shutdown", syscall.Shutdown(fd, syscall.SHUT_WR)) })
+}
+
+// reset closes the raw end so that the far end sees a reset.
+func (r *raw) reset() {
+	_ = r.control(func(fd int) error {
+		return syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	})
+	r.close()
+}
+
+// address returns the address of the raw end, or that of its peer.
+func (r *raw) address(ofPeer bool) (v any, err error) {
+	err = r.control(func(fd int) error {
+		ask, name := syscall.Getsockname, "getsockname"
+		if ofPeer {
+			ask, name = syscall.Getpeername, "getpeername"
+		}
+		a, err := ask(fd)
+		if err != nil {
+			return os.NewSyscallError(name, err)
+		}
+		v, err = address(a)
+		return err
+	})
+	return v, err
+}
+
+// regularFile makes a file that has no name any more.
+func regularFile() (*os.File, error) {
+	file, err := os.CreateTemp("", "far-end-*")
+	if err != nil {
+		return nil, err
+	}
+	return file, os.Remove(file.Name())
+}
+
+// pipePair makes a pipe.
+func pipePair(buffer int) (read, write int, err error) {
+	var fds [2]int
+	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
+		return -1, -1, os.NewSyscallError("pipe2", err)
+	}
+	if buffer > 0 {
+		const setPipeSize = 1031 // F_SETPIPE_SZ; the kernel makes it a page at least
+		if _, err := fcntl(fds[1], setPipeSize, buffer); err != nil {
+			closeAll(fds[:]...)
+			return -1, -1, err
+		}
+	}
+	return fds[0], fds[1], nil
+}
+
+// unixPair makes two connected Unix sockets.
+func unixPair(buffer int) (mine, far int, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return -1, -1, os.NewSyscallError("socketpair", err)
+	}
+	if err := errors.Join(setBuffers(fds[0], buffer), setBuffers(fds[1], buffer)); err != nil {
+		closeAll(fds[:]...)
+		return -1, -1, err
+	}
+	return fds[0], fds[1], nil
+}
+
+// tcpPair makes two connected TCP sockets: the far one connects to a listener, the raw one is accepted there. The buffers
+// are set before, which is when they count.
+func tcpPair(buffer int) (mine, far int, err error) {
+	listener, err := tcpSocket(buffer)
+	if err != nil {
+		return -1, -1, err
+	}
+	defer syscall.Close(listener)
+	// Ports are many, but those of connections past stay taken for a minute.
+	if err := syscall.SetsockoptInt(listener, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
+		return -1, -1, os.NewSyscallError("setsockopt", err)
+	}
+	if err := syscall.Bind(listener, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return -1, -1, os.NewSyscallError("bind", err)
+	}
+	if err := syscall.Listen(listener, 16); err != nil {
+		return -1, -1, os.NewSyscallError("listen", err)
+	}
+	place, err := syscall.Getsockname(listener)
+	if err != nil {
+		return -1, -1, os.NewSyscallError("getsockname", err)
+	}
+	if far, err = tcpSocket(buffer); err != nil {
+		return -1, -1, err
+	}
+	if mine, err = tcpConnect(listener, far, place); err != nil {
+		_ = syscall.Close(far)
+		return -1, -1, err
+	}
+	return mine, far, nil
+}
+
+// tcpConnect connects a socket to the listener and returns the other end. A stranger who connects there is turned away.
+func tcpConnect(listener, far int, place syscall.Sockaddr) (int, error) {
+	if err := retry(func() error { return syscall.Connect(far, place) }); err != nil {
+		return -1, os.NewSyscallError("connect", err)
+	}
+	name, err := syscall.Getsockname(far)
+	if err != nil {
+		return -1, os.NewSyscallError("getsockname", err)
+	}
+	for {
+		mine, peer := -1, syscall.Sockaddr(nil)
+		err := retry(func() (err error) {
+			mine, peer, err = syscall.Accept4(listener, syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK)
+			return err
+		})
+		if err != nil {
+			return -1, os.NewSyscallError("accept", err)
+		}
+		a, ok := peer.(*syscall.SockaddrInet4)
+		if b, is := name.(*syscall.SockaddrInet4); !ok || !is || a.Port != b.Port || a.Addr != b.Addr {
+			_ = syscall.Close(mine)
+			continue
+		}
+		err = errors.Join(syscall.SetNonblock(far, true), syscall.SetsockoptInt(mine, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1))
+		if err != nil {
+			_ = syscall.Close(mine)
+			return -1, err
+		}
+		return mine, nil
+	}
+}
+
+// retry calls f until no signal comes between.
+func retry(f func() error) error {
+	for {
+		if err := f(); err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
+func tcpSocket(buffer int) (int, error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if err := setBuffers(fd, buffer); err != nil {
+		_ = syscall.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func setBuffers(fd, size int) error {
+	if size == 0 {
+		return nil
+	}
+	for _, option := range []int{syscall.SO_SNDBUF, syscall.SO_RCVBUF} {
+		if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, option, size); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	return nil
+}
+
+func closeAll(fds ...int) {
+	for _, fd := range fds {
+		_ = syscall.Close(fd)
+	}
+}

@@ -1,0 +1,41 @@
+package monitor
+
+import "github.com/streamspec/streamspec/spec/trace"
+
+// silent holds the session to be quiet: nothing reaches the exception handler, and the implementation comes to rest. No
+// rule of its own says so; it is part of every expectation, so the violation goes to the rules of the case. Exceptions that
+// a program of the session raises are no noise: a program's callbacks fail so that they are reported.
+func (m *Monitor) silent(e *trace.Event) {
+	switch e.Ev {
+	case trace.Unhandled:
+		if e.Raised != nil && e.Raised.Kind == trace.Scripted && m.wires != nil && m.wires.scripted[e.Raised.Message] {
+			return
+		}
+	case trace.Unraisable, trace.Unsettled:
+	default:
+		return
+	}
+	m.violate("", "the session was to be quiet, but there was "+e.String())
+}
+
+// nestedReader follows what a callback of a protocol does to a reader that was made by hand.
+func (m *Monitor) nestedReader(c *trace.Command) {
+	r := m.readers[c.On]
+	if r == nil {
+		return
+	}
+	if m.options.Settling != trace.Exact || m.wires.command.On == c.On {
+		r.lost = true // when it was done is open
+		return
+	}
+	r.before(c)
+}
+
+// nestedReaderDid judges what came back from that. The calls that it wakes run later.
+func (m *Monitor) nestedReaderDid(c *trace.Command, e *trace.Event) {
+	if r := m.readers[c.On]; r != nil {
+		unsettled := *c
+		unsettled.NoSettle = true
+		r.after(&unsettled, &trace.Reply{Returned: e.Returned, Raised: e.Raised}, true)
+	}
+}

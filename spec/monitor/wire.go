@@ -1,0 +1,449 @@
+package monitor
+
+import (
+	"slices"
+
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// wires follow everything that has to do with connections. A session has them from its first raw end or protocol on, so
+// that a session of readers alone pays nothing for them.
+//
+// Commands are followed where they take effect, whether the driver gives them or a protocol carries them out in a callback:
+// apply notes the effect, then come the events, and then answer judges what came back. On an event loop that is the order in
+// which all of it happens. Where an implementation runs by itself, an event may have happened before the command in whose
+// reply it stands, and callbacks run while commands are carried out: whatever that leaves open is permitted.
+type wires struct {
+	m         *Monitor
+	raws      map[string]*raw
+	protocols map[string]*protocol
+	objects   map[string]*connection // by the names of the opening call and of its parts
+	order     []*connection          // as they were opened
+	calls     map[string]*wait
+	scripted  map[string]bool // texts of the exceptions that programs of the session raise
+	nested    []*action       // what callbacks have begun and not ended
+	rested    bool            // the last command has let the implementation come to rest
+	command   *trace.Command  // the one at hand
+	reply     *trace.Reply
+	action    *action // what it does to a connection
+}
+
+// A raw is the driver's end of a connection.
+type raw struct {
+	kind       trace.EndKind
+	connection *connection // of the far end; nil if it was not opened
+	sent       []byte      // what the kernel has taken
+	received   []byte
+	shut       bool // the stream to the implementation was ended
+	closed     bool
+	reset      bool
+	asked      bool // whether the far end is open, when it must not be any more
+}
+
+// ended tells whether nothing more can come from the raw end.
+func (r *raw) ended() bool { return r.shut || r.closed || r.reset }
+
+// A protocol is a programmable one.
+type protocol struct {
+	connection *connection
+	program    []trace.Reaction
+	plain      bool                    // nothing is told of it
+	counts     map[trace.EventName]int // how often each callback was called
+	frames     []frame                 // callbacks, and the commands in them, that have begun and not ended, the innermost last
+}
+
+// A frame is a callback, or a command that it carries out.
+type frame struct {
+	callback trace.EventName
+	action   *action
+}
+
+// An outcome is how a callback ends.
+type outcome struct {
+	truthy, raises bool
+	unclear        bool // several reactions say how
+}
+
+// outcome of a callback when it is called for the nth time.
+func (p *protocol) outcome(callback trace.EventName, nth int) outcome {
+	var o outcome
+	said := false
+	for _, r := range p.program {
+		if r.In != callback || r.Nth != 0 && r.Nth != nth || r.Return == nil && r.Raise == nil {
+			continue
+		}
+		o.unclear = said
+		said = true
+		o.truthy, o.raises = r.Return != nil && truthy(r.Return), r.Raise != nil
+	}
+	return o
+}
+
+// keepsOpen tells whether the protocol answers end-of-stream so that the transport stays open.
+func (p *protocol) keepsOpen() bool {
+	o := p.outcome(trace.EOFReceived, 1)
+	return !p.plain && o.truthy && !o.unclear
+}
+
+func truthy(v *trace.Value) bool {
+	switch {
+	case v.Bool != nil:
+		return *v.Bool
+	case v.Int != nil:
+		return *v.Int != 0
+	case v.Text != nil:
+		return *v.Text != ""
+	case v.Bytes != nil:
+		return len(*v.Bytes) > 0
+	case v.List != nil:
+		return len(v.List) > 0
+	}
+	return v.Error != nil || v.Object != ""
+}
+
+// An action is a command that does something to a connection, and what was known when it began.
+type action struct {
+	connection *connection
+	command    *trace.Command
+	in         trace.EventName // the callback that it is carried out in; empty: the driver gives it
+	own        bool            // and that is a callback of the same connection, so that none runs beside it
+	open       bool            // the connection was certainly open
+	shut       bool            // it was closing or lost
+	rested     bool            // the implementation was at rest
+	paused     bool            // writing
+	reading    bool            // was not paused
+	received   int             // by the raw end, bytes
+	written    int
+	resumed    int
+	lost       bool
+	refused    bool   // a write after write_eof, which must be refused
+	wrong      bool   // an argument of a wrong type
+	contended  bool   // callbacks were busy with the connection
+	refusal    string // the rule by which it has to be refused
+}
+
+// A wait is a command that was started and has not come back.
+type wait struct {
+	command    *trace.Command
+	raw        *raw
+	connection *connection
+	cancelled  bool
+	pending    bool // it waited when the implementation had come to rest
+	drain      drain
+}
+
+func (m *Monitor) newWires() *wires {
+	return &wires{
+		m: m, raws: map[string]*raw{}, protocols: map[string]*protocol{}, objects: map[string]*connection{}, calls: map[string]*wait{}, scripted: map[string]bool{},
+	}
+}
+
+// opens tells whether a command needs wires to be followed.
+func opens(op trace.Op) bool {
+	switch op {
+	case trace.RawMake, trace.ProtocolMake, trace.ConnectionOpen, trace.StreamOpen:
+		return true
+	}
+	return false
+}
+
+// exactFor tells whether settling is exact for connections of a kind.
+func (o *Options) exactFor(kind trace.EndKind) bool {
+	needs, _ := kind.Needs()
+	return o.Settling == trace.Exact && !slices.Contains(o.BestEffort, needs)
+}
+
+// begin applies a command, before the events in its reply.
+func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
+	w.command, w.reply, w.action = c, reply, nil
+	if waitedInVain(c, reply) {
+		for _, conn := range w.order {
+			conn.owed = conn.owes(c.Until)
+		}
+	}
+	switch c.Op {
+	case trace.RawMake:
+		if reply.Returned != nil {
+			w.raws[c.As] = &raw{kind: c.Kind}
+		}
+	case trace.RawSend, trace.RawShutdown, trace.RawClose, trace.RawReset:
+		if r := w.raws[c.On]; r != nil {
+			r.apply(c, reply)
+		}
+	case trace.ProtocolMake:
+		if reply.Returned != nil {
+			w.makeProtocol(c)
+		}
+	case trace.ConnectionOpen, trace.StreamOpen:
+		w.open(c)
+	case trace.RawRecv:
+		if r := w.raws[c.On]; r != nil {
+			w.calls[c.As] = &wait{command: c, raw: r, connection: r.connection}
+			if r.connection != nil {
+				r.connection.moved()
+			}
+		}
+	case trace.RawFarOpen:
+		if r := w.raws[c.On]; r != nil {
+			r.asked = r.connection != nil && r.connection.isGone()
+		}
+	case trace.Cancel:
+		if k := w.calls[c.On]; k != nil {
+			k.cancelled = true
+		}
+	case trace.Collect:
+		for _, name := range c.Names {
+			if conn := w.objects[name]; conn != nil {
+				conn.unclear = true
+			}
+		}
+	default:
+		conn := w.objects[c.On]
+		if conn == nil {
+			return
+		}
+		if spec := trace.Spec(c.Op); spec.Style == trace.Start {
+			w.calls[c.As] = conn.start(c)
+			return
+		}
+		w.action = w.act(conn, c)
+		w.action.rested = w.rested && conn.exact
+		conn.apply(w.action)
+	}
+}
+
+// apply notes what the driver does by its end.
+func (r *raw) apply(c *trace.Command, reply *trace.Reply) {
+	if reply.Returned == nil {
+		if r.connection != nil && c.Op != trace.RawSend {
+			r.connection.unclear = true
+		}
+		return
+	}
+	switch c.Op {
+	case trace.RawSend:
+		if n := reply.Returned.Int; n != nil && *n <= len(c.Data.Bytes) {
+			r.sent = append(r.sent, c.Data.Bytes[:*n]...)
+		}
+	case trace.RawShutdown:
+		r.shut = true
+		if c := r.connection; c != nil && c.waitsFor(trace.WriterWaitClosed) > 0 {
+			c.exercise("writer.close.peer-eof-does-not-close")
+		}
+	case trace.RawClose:
+		r.closed = true
+	case trace.RawReset:
+		r.reset = true
+	}
+}
+
+func (w *wires) makeProtocol(c *trace.Command) {
+	w.protocols[c.As] = &protocol{program: c.Program, plain: c.Plain != nil && *c.Plain, counts: map[trace.EventName]int{}}
+	for _, r := range c.Program {
+		if r.Raise != nil {
+			w.scripted[*r.Raise] = true
+		}
+	}
+}
+
+// act prepares an action.
+func (w *wires) act(conn *connection, c *trace.Command) *action {
+	return &action{
+		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes),
+		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0,
+	}
+}
+
+// event follows an event of a connection, of a call of one, or of a protocol.
+func (w *wires) event(e *trace.Event) {
+	switch e.Ev {
+	case trace.Finished:
+		if k := w.calls[e.On]; k != nil {
+			delete(w.calls, e.On)
+			k.back(e.Returned, e.Raised)
+		}
+	case trace.Item:
+		if k := w.calls[e.On]; k != nil && k.connection != nil && !k.connection.unclear {
+			k.connection.item(e.Value)
+		}
+	case trace.Doing:
+		w.doing(e)
+	case trace.Did:
+		w.did(e)
+	default:
+		if p := w.protocols[e.On]; p != nil {
+			p.called(e)
+		}
+	}
+}
+
+// called follows a callback.
+func (p *protocol) called(e *trace.Event) {
+	if n := len(p.frames); n > 0 && p.frames[n-1].action == nil {
+		p.frames = p.frames[:n-1] // a callback ends before the next begins, unless a command in it has brought the next about
+	}
+	p.frames = append(p.frames, frame{callback: e.Ev})
+	p.counts[e.Ev]++
+	if c := p.connection; c != nil && !c.unclear {
+		c.called(p, e)
+	}
+}
+
+// doing follows a command that a callback begins.
+func (w *wires) doing(e *trace.Event) {
+	p := w.protocols[e.On]
+	if p == nil {
+		return
+	}
+	a := &action{command: e.Command}
+	if conn := w.objects[e.Command.On]; conn != nil {
+		a = w.act(conn, e.Command)
+		a.own = p.connection == conn
+		conn.busy++
+		if !conn.exact && w.action != nil && w.action.connection == conn && changes(w.command.Op) && changes(e.Command.Op) {
+			conn.unclear = true // which of the two came first is open
+		}
+	}
+	if n := len(p.frames); n > 0 {
+		a.in = p.frames[n-1].callback
+	}
+	p.frames = append(p.frames, frame{action: a})
+	w.nested = append(w.nested, a)
+	if a.connection != nil {
+		a.connection.apply(a)
+	} else {
+		w.m.nestedReader(e.Command)
+	}
+}
+
+// did follows the end of a command that a callback has begun.
+func (w *wires) did(e *trace.Event) {
+	p := w.protocols[e.On]
+	if p == nil {
+		return
+	}
+	i := len(p.frames) - 1
+	for i >= 0 && p.frames[i].action == nil {
+		i--
+	}
+	if i < 0 {
+		return
+	}
+	a := p.frames[i].action
+	p.frames = p.frames[:i]
+	w.nested = slices.DeleteFunc(w.nested, func(b *action) bool { return a == b })
+	if a.connection != nil {
+		a.connection.busy--
+		a.connection.answer(a, e.Returned, e.Raised)
+	} else {
+		w.m.nestedReaderDid(a.command, e)
+	}
+}
+
+// changes tells whether a call changes what later calls and callbacks do.
+func changes(op trace.Op) bool {
+	switch op {
+	case trace.TransportWrite, trace.TransportWriteLines, trace.TransportClose, trace.TransportAbort, trace.TransportPauseReading, trace.TransportResumeReading,
+		trace.TransportSetWriteBufferLimits, trace.TransportWriteEOF, trace.TransportSetProtocol, trace.WriterWrite, trace.WriterWriteLines, trace.WriterClose, trace.WriterWriteEOF:
+		return true
+	}
+	return false
+}
+
+// end judges the reply to a command, after the events in it, and what there should have been by now.
+func (w *wires) end() {
+	c, reply := w.command, w.reply
+	if w.action != nil {
+		w.action.connection.answer(w.action, reply.Returned, reply.Raised)
+	}
+	if k := w.calls[c.As]; k != nil && k.command == c {
+		if reply.Pending == "" {
+			delete(w.calls, c.As)
+			k.back(reply.Returned, reply.Raised)
+		}
+		if c.Eager != nil && *c.Eager {
+			delete(w.calls, c.As) // it was given up
+		}
+	}
+	if r := w.raws[c.On]; r != nil && r.asked && !r.connection.unclear {
+		r.connection.holds("writer.close.closes-socket", isBool(reply.Returned, false), "returned false, since the connection is closed")
+		r.asked = false
+	}
+	style := trace.Spec(c.Op).Style
+	w.rested = !c.NoSettle && style != trace.Make && c.Op != trace.Run
+	for _, conn := range w.order {
+		if !conn.exact || !w.rested {
+			continue
+		}
+		conn.breakOwed(conn.owesAnything())
+		for _, name := range w.waiting(conn) {
+			w.calls[name].pending = true
+		}
+	}
+	if waitedInVain(c, reply) {
+		for _, conn := range w.order {
+			if conn.owed.rule != "" && conn.owes(c.Until).rule == conn.owed.rule {
+				conn.breakOwed(conn.owed)
+			}
+			conn.owed = debt{}
+			if c.Until.Event == trace.PauseWriting && conn.isMeant(c.Until) {
+				conn.out.vain = true
+			}
+		}
+	}
+}
+
+// back judges how a call came back.
+func (k *wait) back(returned *trace.Value, raised *trace.Error) {
+	if k.raw != nil {
+		k.received(returned, raised)
+		return
+	}
+	if c := k.connection; c != nil && !c.unclear {
+		switch k.command.Op {
+		case trace.ConnectionOpen, trace.StreamOpen:
+			c.openedBy(returned, raised)
+		case trace.WriterDrain:
+			c.drained(k, returned, raised)
+		case trace.WriterWaitClosed:
+			c.waitedClosed(k, returned, raised)
+		default:
+			c.handed(k, returned, raised)
+		}
+	}
+}
+
+// abandon stops judging the connections that a command could have been about.
+func (w *wires) abandon(c *trace.Command, reply *trace.Reply) {
+	for _, conn := range w.order {
+		if reply.Fault != "" || len(reply.Events) > 0 || w.objects[c.On] == conn || w.raws[c.On] != nil && w.raws[c.On] == conn.raw {
+			conn.unclear = true
+		}
+	}
+	w.rested = false
+}
+
+// forget drops objects. A connection of which any part is dropped is not judged any more.
+func (w *wires) forget(names []string) {
+	for _, name := range names {
+		conn := w.objects[name]
+		if r := w.raws[name]; r != nil && conn == nil {
+			conn = r.connection
+		}
+		if p := w.protocols[name]; p != nil && conn == nil {
+			conn = p.connection
+		}
+		if k := w.calls[name]; k != nil && conn == nil {
+			conn = k.connection
+		}
+		if conn != nil {
+			conn.unclear = true
+			w.order = slices.DeleteFunc(w.order, func(c *connection) bool { return c == conn })
+		}
+		delete(w.objects, name)
+		delete(w.raws, name)
+		delete(w.protocols, name)
+		delete(w.calls, name)
+	}
+	w.rested = false
+}
