@@ -158,7 +158,7 @@ func TestBadBaseline(t *testing.T) {
 		{"no YAML", "- {case: [\n", "not a baseline in YAML: line"},
 		{"binary", "\x00\x01", "not a baseline in YAML"},
 		{"no list", "case: a\n", "line 1: a baseline is a list"},
-		{"a list of texts", "- a\n", "line 1: an entry has the fields case, cases, rules, rule,"},
+		{"a list of texts", "- a\n", "line 1: an entry has the fields case, cases, rules, rule, verdict,"},
 		{"two documents", good + "---\n" + good, "second document"},
 		{"unknown field", good + "- {case: a, resaon: x}\n", `line 2: an entry has no field "resaon": known are case,`},
 		{"unknown field of an implementation", "- {rule: " + keepsLF + ", reason: x, implementations: [{name: x, version: 1}]}\n", `an implementation has no field "version"`},

@@ -22,9 +22,10 @@ type Baseline struct{ entries []baselineEntry }
 // several cases is read as one for each.
 type baselineEntry struct {
 	Case            string                   `yaml:"case"`
-	Cases           []string                 `yaml:"cases"` // in place of a case
-	Rules           []string                 `yaml:"rules"` // of a case, or of each case: what it breaks
-	Rule            string                   `yaml:"rule"`  // in place of a case
+	Cases           []string                 `yaml:"cases"`   // in place of a case
+	Rules           []string                 `yaml:"rules"`   // of a case, or of each case: what it breaks
+	Rule            string                   `yaml:"rule"`    // in place of a case
+	Verdict         Verdict                  `yaml:"verdict"` // of a case: adapter-crash or adapter-hang where it takes the adapter along
 	Reason          string                   `yaml:"reason"`
 	Reference       string                   `yaml:"reference"`
 	Implementations []baselineImplementation `yaml:"implementations"` // none: all
@@ -38,7 +39,7 @@ type baselineImplementation struct {
 
 // The fields of an entry, and of an implementation in it.
 var (
-	entryFields          = []string{"case", "cases", "rules", "rule", "reason", "reference", "implementations"}
+	entryFields          = []string{"case", "cases", "rules", "rule", "verdict", "reason", "reference", "implementations"}
 	implementationFields = []string{"name", "versions"}
 )
 
@@ -122,6 +123,10 @@ func (e *baselineEntry) check(catalogue *spec.Catalogue) error {
 	switch {
 	case named != 1:
 		return errors.New("an entry names either a case, or cases, or a rule")
+	case e.Verdict != "" && e.Verdict != AdapterCrash && e.Verdict != AdapterHang:
+		return fmt.Errorf("the verdict of %s is %q: what can be said is %s or %s; without it is fail", e.name(), e.Verdict, AdapterCrash, AdapterHang)
+	case e.Verdict != "" && e.Rule != "":
+		return fmt.Errorf("the entry of %s has a verdict, which belongs to a case", e.name())
 	case slices.Contains(e.Cases, ""):
 		return errors.New("one of the cases of an entry has no name")
 	case e.Rule == "" && len(e.Rules) == 0:
@@ -234,7 +239,7 @@ func (e *baselineEntry) isFor(d trace.Description) bool {
 
 // covers reports whether a violation in a case is known.
 func (e *baselineEntry) covers(c *Case, v trace.Violation) bool {
-	return (e.Case == "" || e.Case == c.ID) && slices.Contains(e.broken(), v.Rule)
+	return e.Verdict == "" && (e.Case == "" || e.Case == c.ID) && slices.Contains(e.broken(), v.Rule)
 }
 
 // For returns the entries that are about an implementation.
@@ -243,7 +248,7 @@ func (b *Baseline) For(d trace.Description) *Baseline {
 }
 
 // Apply gives a case the verdict that it has in view of the baseline. A case that fails is known to fail if each of its
-// violations is known. A case with an entry of its own that passes does so unexpectedly.
+// violations is known, and one that takes the adapter along if an entry of its own says so. A case with an entry of its own that passes does so unexpectedly.
 func (b *Baseline) Apply(c *Case) {
 	switch c.Verdict {
 	case Fail:
@@ -259,6 +264,11 @@ func (b *Baseline) Apply(c *Case) {
 		}
 		if len(reasons) > 0 {
 			c.Verdict, c.BaselineReason = KnownFail, strings.Join(reasons, "; ")
+		}
+	case AdapterCrash, AdapterHang:
+		i := slices.IndexFunc(b.entries, func(e baselineEntry) bool { return e.Case == c.ID && e.Verdict == c.Verdict })
+		if i >= 0 {
+			c.Verdict, c.BaselineReason = KnownFail, b.entries[i].why()
 		}
 	case Pass:
 		i := slices.IndexFunc(b.entries, func(e baselineEntry) bool { return e.Case == c.ID })

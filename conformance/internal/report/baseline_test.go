@@ -22,6 +22,7 @@ func baseline(t *testing.T, text string) *report.Baseline {
 func TestBaselineApplied(t *testing.T) {
 	byCase := `[{case: "` + must + ` / fail", rules: [` + must + `], reason: "it is\n known", reference: here}]`
 	byRule := `[{rule: ` + must + `, reason: old}, {rule: ` + deFact + `, reason: older}]`
+	crash := `[{case: "` + must + ` / ` + string(report.AdapterCrash) + `", rules: [` + must + `], verdict: adapter-crash, reason: known}]`
 	both := a(report.Fail, must)
 	both.Violations = append(both.Violations, trace.Violation{Rule: deFact, Text: "wrong too"})
 	passing := a(report.Fail, must)
@@ -41,7 +42,11 @@ func TestBaselineApplied(t *testing.T) {
 		"passes":                 {byCase, passing, report.UnexpectedPass, "it is known (here)"},
 		"a case of a rule":       {byRule, passing, report.Pass, ""},
 		"flaky is never known":   {byRule, a(report.Flaky, must), report.Flaky, ""},
-		"a crash is never known": {byRule, a(report.AdapterCrash, must), report.AdapterCrash, ""},
+		"a crash of a rule":      {byRule, a(report.AdapterCrash, must), report.AdapterCrash, ""},
+		"an unknown crash":       {byCase, a(report.AdapterCrash, must), report.AdapterCrash, ""},
+		"a known crash":          {crash, a(report.AdapterCrash, must), report.KnownFail, "known"},
+		"another kind of crash":  {crash, a(report.AdapterHang, must), report.AdapterHang, ""},
+		"a failure, not a crash": {crash, a(report.Fail, must), report.Fail, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -68,9 +73,11 @@ func TestBaselineOfSeveralCases(t *testing.T) {
 		{Reason: "it is known", Rules: []string{must}},
 	}))
 	for text, why := range map[string]string{
-		`[{case: a, cases: [b], rules: [` + must + `], reason: x}]`: "either a case, or cases, or a rule",
-		`[{cases: [b, ""], rules: [` + must + `], reason: x}]`:      "has no name",
-		`[{cases: [b], reason: x}]`:                                 `the case "b" and others does not say which rules are broken`,
+		`[{case: a, cases: [b], rules: [` + must + `], reason: x}]`:    "either a case, or cases, or a rule",
+		`[{cases: [b, ""], rules: [` + must + `], reason: x}]`:         "has no name",
+		`[{case: b, rules: [` + must + `], verdict: pass, reason: x}]`: `is "pass"`,
+		`[{rule: ` + must + `, verdict: adapter-hang, reason: x}]`:     "belongs to a case",
+		`[{cases: [b], reason: x}]`:                                    `the case "b" and others does not say which rules are broken`,
 	} {
 		_, err := report.ReadBaseline([]byte(text), catalogue(t))
 		g.Expect(err).To(MatchError(ContainSubstring(why)))
