@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/streamspec/streamspec/reference/transport"
 )
@@ -79,20 +81,52 @@ func echoPairs(b *testing.B, n, size int, serve func(*net.TCPConn, int)) (client
 	}
 }
 
-// sides runs the three sides of a benchmark.
-func sides(b *testing.B, run func(b *testing.B, serve func(*net.TCPConn, int))) {
-	b.Run("ours", func(b *testing.B) { run(b, echoOurs) })
-	b.Run("theirs", func(b *testing.B) { run(b, echoTheirs) })
-	b.Run("twin", func(b *testing.B) { run(b, echoTheirs) })
+// rounds compares the three sides: in each iteration every side has a short round of ops operations over new connections,
+// in changing order. It reports the median of each side's time for an operation, and how quick ours and, to show the
+// noise, the twin are compared with theirs in the same iteration: the median of the ratios and, of the twin, its quartiles.
+func rounds(b *testing.B, connections, size, ops int, run func(clients []*net.TCPConn, ops int)) {
+	sides := []func(*net.TCPConn, int){echoOurs, echoTheirs, echoTheirs}
+	var times [3][]float64
+	var ours, twin []float64
+	for i := 0; b.Loop(); i++ {
+		var took [3]float64
+		for j := range sides {
+			side := (i + j) % len(sides)
+			clients, wait := echoPairs(b, connections, size, sides[side])
+			run(clients, ops/10) // to warm up
+			begun := time.Now()
+			run(clients, ops)
+			took[side] = float64(time.Since(begun)) / float64(ops)
+			times[side] = append(times[side], took[side])
+			wait()
+		}
+		ours = append(ours, took[1]/took[0])
+		twin = append(twin, took[1]/took[2])
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(quantile(times[0], 0.5), "ours-ns")
+	b.ReportMetric(quantile(times[1], 0.5), "theirs-ns")
+	b.ReportMetric(quantile(ours, 0.5), "ours")
+	b.ReportMetric(quantile(twin, 0.5), "twin")
+	b.ReportMetric(quantile(twin, 0.25), "twin-q1")
+	b.ReportMetric(quantile(twin, 0.75), "twin-q3")
 }
 
-// pingPong sends a message and waits for its echo.
-func pingPong(client net.Conn, message, reply []byte) {
-	if _, err := client.Write(message); err != nil {
-		panic(err)
-	}
-	if _, err := io.ReadFull(client, reply); err != nil {
-		panic(err)
+func quantile(values []float64, q float64) float64 {
+	slices.Sort(values)
+	return values[int(q*float64(len(values)-1))]
+}
+
+// pingPongs sends messages and waits for the echo of each.
+func pingPongs(client net.Conn, size, n int) {
+	message, reply := make([]byte, size), make([]byte, size)
+	for range n {
+		if _, err := client.Write(message); err != nil {
+			panic(err)
+		}
+		if _, err := io.ReadFull(client, reply); err != nil {
+			panic(err)
+		}
 	}
 }
 
@@ -101,67 +135,39 @@ func BenchmarkEchoPingPong(b *testing.B) {
 	for _, size := range []int{64, 4096} {
 		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-			sides(b, func(b *testing.B, serve func(*net.TCPConn, int)) {
-				clients, wait := echoPairs(b, 1, size, serve)
-				defer wait()
-				message, reply := make([]byte, size), make([]byte, size)
-				b.SetBytes(int64(size))
-				for b.Loop() {
-					pingPong(clients[0], message, reply)
-				}
-			})
+			rounds(b, 1, size, 1000, func(clients []*net.TCPConn, ops int) { pingPongs(clients[0], size, ops) })
 		})
 	}
 }
 
 // BenchmarkEchoMany has 64 connections with one message of 64 bytes under way each.
 func BenchmarkEchoMany(b *testing.B) {
-	sides(b, func(b *testing.B, serve func(*net.TCPConn, int)) {
-		const size, connections = 64, 64
-		clients, wait := echoPairs(b, connections, size, serve)
-		defer wait()
-		b.SetBytes(size)
-		b.ResetTimer()
+	rounds(b, 64, 64, 6400, func(clients []*net.TCPConn, ops int) {
 		var done sync.WaitGroup
-		for i, c := range clients {
-			n := b.N / connections
-			if i < b.N%connections {
-				n++
-			}
-			done.Go(func() {
-				message, reply := make([]byte, size), make([]byte, size)
-				for range n {
-					pingPong(c, message, reply)
-				}
-			})
+		for _, c := range clients {
+			done.Go(func() { pingPongs(c, 64, ops/len(clients)) })
 		}
 		done.Wait()
-		b.StopTimer()
 	})
 }
 
 // BenchmarkEchoStream sends without waiting, 64 KiB at a time.
 func BenchmarkEchoStream(b *testing.B) {
-	sides(b, func(b *testing.B, serve func(*net.TCPConn, int)) {
-		const size = 64 << 10
-		clients, wait := echoPairs(b, 1, size, serve)
-		defer wait()
-		b.SetBytes(size)
-		b.ResetTimer()
+	const size = 64 << 10
+	rounds(b, 1, size, 200, func(clients []*net.TCPConn, ops int) {
 		go func() {
 			message := make([]byte, size)
-			for range b.N {
+			for range ops {
 				if _, err := clients[0].Write(message); err != nil {
 					panic(err)
 				}
 			}
 		}()
 		reply := make([]byte, size)
-		for range b.N {
+		for range ops {
 			if _, err := io.ReadFull(clients[0], reply); err != nil {
 				panic(err)
 			}
 		}
-		b.StopTimer()
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/streamspec/streamspec/reference/transport"
 )
 
-// ErrInvalidArgument is matched, through errors.Is, by every error whose kind is "invalid argument": an [ArgumentError],
-// of this package or of transport, and a [LineTooLongError].
+// ErrInvalidArgument is matched, through errors.Is, by every error whose kind is "invalid argument": an [ArgumentError]
+// and a [LineTooLongError].
 var ErrInvalidArgument = transport.ErrInvalidArgument
 
 // ErrConcurrentRead is matched, through errors.Is, by the error of a read that would have to wait while another read is
@@ -23,13 +23,13 @@ var ErrConcurrentRead = errors.New("called while another read is already waiting
 // Rule: reader.feed.data-after-eof-refused.
 var ErrFeedAfterEOF = errors.New("stream: FeedData called after FeedEOF")
 
-// ErrTransportSet is the error of SetTransport when the reader already has a transport.
+// ErrTransportSet is the error of SetTransport when the reader already has a transport, and what ConnectionMade panics with
+// when the protocol already has one.
 //
 // Rule: reader.feed.set-transport-once.
 var ErrTransportSet = errors.New("stream: transport already set")
 
-// ErrConnectionLost is the error of Drain on a connection that is closed, or closing with nothing left to send. It matches
-// syscall.ECONNRESET.
+// ErrConnectionLost is the error of Drain on a connection that is closing or closed. It matches syscall.ECONNRESET.
 //
 // Rule: writer.drain.closed-raises.
 var ErrConnectionLost = fmt.Errorf("stream: connection lost: %w", syscall.ECONNRESET)
@@ -88,15 +88,4 @@ func (e *LineTooLongError) Error() string {
 func (e *LineTooLongError) Is(target error) bool { return target == ErrInvalidArgument }
 
 // An ArgumentError refuses a value that an argument cannot have. It matches [ErrInvalidArgument].
-type ArgumentError struct {
-	Name   string // the argument
-	Value  any    // what was passed
-	Reason string // what the argument must be
-}
-
-func (e *ArgumentError) Error() string {
-	return fmt.Sprintf("stream: invalid %s %v: %s", e.Name, e.Value, e.Reason)
-}
-
-// Is reports whether target is [ErrInvalidArgument].
-func (e *ArgumentError) Is(target error) bool { return target == ErrInvalidArgument }
+type ArgumentError = transport.ArgumentError

@@ -13,7 +13,7 @@ func TestErrorTexts(t *testing.T) {
 		{&LimitOverrunError{Consumed: 5}, "stream: separator is not found, and chunk exceeds the limit"},
 		{&LineTooLongError{Limit: 4, Dropped: 6, Found: true}, "stream: line longer than the limit of 4 bytes: 6 bytes dropped"},
 		{&LineTooLongError{Limit: 4, Dropped: 5}, "stream: no end of line within the limit of 4 bytes: buffer of 5 bytes dropped"},
-		{&ArgumentError{Name: "limit", Value: 0, Reason: "must be positive"}, "stream: invalid limit 0: must be positive"},
+		{&ArgumentError{Name: "limit", Value: 0, Reason: "must be positive"}, "invalid limit 0: must be positive"},
 	} {
 		if got := c.err.Error(); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)

@@ -18,9 +18,6 @@ func (r *Reader) FeedData(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	if r.land(p) {
-		return nil
-	}
 	r.store(p)
 	if r.waiting && !r.woken && r.satisfied() {
 		r.wakeReader()
@@ -64,6 +61,7 @@ func (r *Reader) SetException(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failed = err
+	r.failing.Store(err != nil)
 	if err == nil {
 		return
 	}

@@ -45,13 +45,3 @@ func (r *Reader) readInto(ctx context.Context, p []byte) (int, error) {
 	r.resumeAtLimit() // reader.feed.resumes-at-limit
 	return n, nil
 }
-
-// land accepts bytes that have been put where ReadInto wants them. It reports false if they are somewhere else.
-func (r *Reader) land(p []byte) bool {
-	if len(r.into) == 0 || &p[0] != &r.into[0] || !r.waiting || r.woken || r.buffered() > 0 {
-		return false
-	}
-	r.landed = len(p)
-	r.wakeReader()
-	return true
-}

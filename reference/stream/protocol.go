@@ -2,7 +2,7 @@ package stream
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -37,7 +37,7 @@ type pause struct {
 // NewProtocol returns the protocol that feeds r. For a transport that only sends, r may be nil.
 //
 // When the connection is made, connected, unless nil, is called in a goroutine of its own with r and a new writer. If it
-// fails or panics, that is reported to log/slog, and the connection is closed.
+// fails or panics, that is reported as the transport's [transport.Options] say, and the connection is closed.
 //
 // Rules: reader_protocol.calls-client-callback, reader_protocol.needs-reader.
 func NewProtocol(r *Reader, connected func(*Reader, *Writer) error) *Protocol {
@@ -47,11 +47,17 @@ func NewProtocol(r *Reader, connected func(*Reader, *Writer) error) *Protocol {
 // ReadsOnDemand marks the protocol as a [transport.OnDemand]: a read that waits does the reading.
 func (p *Protocol) ReadsOnDemand() {}
 
-// ConnectionMade attaches the transport to the reader, for flow control.
+// ConnectionMade attaches the transport to the reader, for flow control. A second time it panics, with [ErrTransportSet].
 func (p *Protocol) ConnectionMade(t transport.BaseTransport) {
 	p.mu.Lock()
-	p.transport = t
+	made := p.transport != nil
+	if !made {
+		p.transport = t
+	}
 	p.mu.Unlock()
+	if made {
+		panic(ErrTransportSet)
+	}
 	if p.reader != nil {
 		if t, ok := t.(transport.ReadTransport); ok {
 			if err := p.reader.SetTransport(t); err != nil {
@@ -59,7 +65,7 @@ func (p *Protocol) ConnectionMade(t transport.BaseTransport) {
 			}
 		}
 		if t, ok := t.(transport.Puller); ok {
-			p.reader.attach(t)
+			p.reader.attach(t, p)
 		}
 	}
 	if t, ok := t.(transport.WriteTransport); ok && p.connected != nil {
@@ -69,18 +75,34 @@ func (p *Protocol) ConnectionMade(t transport.BaseTransport) {
 
 // serve calls the client-connected callback.
 func (p *Protocol) serve(w *Writer) {
-	fail := func(cause any) {
-		slog.Error(fmt.Sprintf("stream: the client-connected callback failed: %v", cause))
-		w.Close()
-	}
+	failure := &transport.CallbackError{Callback: "the client-connected callback", Cause: errGoexit}
 	defer func() {
 		if cause := recover(); cause != nil {
-			fail(cause)
+			failure.Cause = cause
+		}
+		if failure.Cause != nil {
+			p.report(failure)
+			w.Close()
 		}
 	}()
 	if err := p.connected(p.reader, w); err != nil {
-		fail(err)
+		failure.Cause = err
+		return
 	}
+	failure.Cause = nil
+}
+
+var errGoexit = errors.New("runtime.Goexit was called")
+
+// report reports a failure as the transport does, if that can be told.
+func (p *Protocol) report(failure *transport.CallbackError) {
+	if t, ok := p.transport.(interface {
+		Report(*transport.CallbackError)
+	}); ok {
+		t.Report(failure)
+		return
+	}
+	slog.Error(failure.Error())
 }
 
 // DataReceived feeds the reader.
@@ -160,22 +182,28 @@ func (p *Protocol) release(err error) {
 	}
 }
 
-// drain waits until writing is not paused.
+// drain is [Writer.Drain] after the reader's exception.
 func (p *Protocol) drain(ctx context.Context, t transport.WriteTransport, late latePauser) error {
-	if !p.busy.Load() && !late.WritingPaused() && !t.IsClosing() {
-		return nil // writer.drain.returns-at-once
+	closing := t.IsClosing()
+	if p.busy.Load() || late.WritingPaused() {
+		lost, err := p.resumed(ctx, late)
+		if err != nil {
+			return err
+		}
+		closing = closing || lost
 	}
-	p.mu.Lock()
-	if p.lost {
-		p.mu.Unlock()
+	if closing {
 		return ErrConnectionLost // writer.drain.closed-raises
 	}
-	if !p.paused && !late.WritingPaused() {
-		p.mu.Unlock()
-		if t.IsClosing() && t.GetWriteBufferSize() == 0 {
-			return ErrConnectionLost // as good as lost: writer.drain.closed-raises
-		}
-		return nil
+	return nil // writer.drain.returns-at-once
+}
+
+// resumed waits until writing is not paused. It reports whether the connection has been lost before.
+func (p *Protocol) resumed(ctx context.Context, late latePauser) (lost bool, err error) {
+	p.mu.Lock()
+	if p.lost || !p.paused && !late.WritingPaused() {
+		defer p.mu.Unlock()
+		return p.lost, nil
 	}
 	if p.pause == nil {
 		p.pause = &pause{over: make(chan struct{})}
@@ -184,9 +212,9 @@ func (p *Protocol) drain(ctx context.Context, t transport.WriteTransport, late l
 	p.mu.Unlock()
 	select {
 	case <-pause.over:
-		return pause.err
+		return false, pause.err
 	case <-ctx.Done():
-		return ctx.Err() // writer.drain.cancel-is-harmless
+		return false, ctx.Err() // writer.drain.cancel-is-harmless
 	}
 }
 
@@ -198,29 +226,3 @@ type latePauser interface{ WritingPaused() bool }
 type promptPauser struct{}
 
 func (promptPauser) WritingPaused() bool { return false }
-
-// attach has reads that wait read from source.
-func (r *Reader) attach(source transport.Puller) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.source = source
-}
-
-// pull waits like block, and reads meanwhile.
-func (r *Reader) pull(ctx context.Context, source transport.Puller) error {
-	for {
-		again := source.Pull(ctx, r.wake, r.into)
-		select {
-		case <-r.wake:
-			return nil
-		default:
-		}
-		select {
-		case <-r.wake:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-again:
-		}
-	}
-}

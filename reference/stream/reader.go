@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-
-	"github.com/streamspec/streamspec/reference/transport"
 )
 
 // DefaultLimit is the limit, in bytes, of a reader that is not told otherwise.
@@ -44,6 +42,8 @@ type Reader struct {
 	eof    bool
 	failed error // the stored exception
 
+	failing atomic.Bool // there is one, for drain
+
 	lent    bool   // the caller may hold borrowed bytes: nothing before len(buf) may be overwritten
 	retired []byte // storage that was replaced while lent
 	spare   []byte // storage for when the present one is lent
@@ -66,9 +66,11 @@ type Reader struct {
 	pauseDue  bool      // a pause became due while resuming
 	called    sync.Cond // PauseReading has returned
 
-	source transport.Puller // what a waiting read reads from by itself; may be nil
-	into   []byte           // where ReadInto wants the bytes, at least one
-	landed int              // how many have been put there
+	source *onDemand // what a waiting read reads from by itself; may be nil
+	room   []byte    // where it puts the bytes
+	filled bool      // the last of them came in a large piece
+	into   []byte    // where ReadInto wants the bytes, at least one
+	landed int       // how many have been put there
 }
 
 // want is what a waiting read needs to go on. End-of-stream and a stored exception wake it always.
@@ -252,12 +254,11 @@ func (r *Reader) wait(ctx context.Context, method string, w want) error {
 
 // block waits without the lock until the reader is woken or ctx is done.
 func (r *Reader) block(ctx context.Context) error {
-	source := r.source
+	if r.source != nil {
+		return r.pull(ctx, r.source)
+	}
 	r.mu.Unlock()
 	defer r.mu.Lock()
-	if source != nil {
-		return r.pull(ctx, source)
-	}
 	select {
 	case <-r.wake:
 		return nil
@@ -272,7 +273,7 @@ func (r *Reader) wakeReader() {
 		r.woken = true
 		r.wake <- struct{}{}
 		if r.source != nil {
-			r.source.Interrupt()
+			r.source.transport.Interrupt()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"iter"
 
 	"github.com/streamspec/streamspec/reference/transport"
 )
@@ -43,17 +44,30 @@ func (w *Writer) Write(p []byte) error { return w.transport.Write(p) }
 // Rules: writer.write.writelines-equals-writes, writer.write.writelines-takes-iterables.
 func (w *Writer) WriteLines(chunks [][]byte) error { return w.transport.WriteLines(chunks) }
 
+// WriteSeq is WriteLines for the chunks of an iterator, which is run once, to its end, before anything is sent. A chunk may
+// change when the iterator goes on. If the iterator panics, nothing is sent.
+//
+// Rules: writer.write.writelines-takes-iterables, writer.write.writelines-may-coalesce.
+func (w *Writer) WriteSeq(chunks iter.Seq[[]byte]) error {
+	var joined []byte
+	for p := range chunks {
+		joined = append(joined, p...)
+	}
+	return w.transport.Write(joined)
+}
+
 // Drain returns at once unless writing is paused; then it waits until no more than the low mark is queued. Any number of
 // calls may wait.
 //
-// Errors: the reader's stored exception; [ErrConnectionLost] when the connection is lost, or closing with nothing queued;
-// the error of the loss, nil for a clean one, when it happens during the wait; the context's error, when it has to wait.
+// Errors: the reader's stored exception; [ErrConnectionLost] when the connection was lost or closing at the call, after the
+// wait if writing is paused; the error of the loss, nil for a clean one, when it happens during the wait; the context's
+// error, when it has to wait.
 //
 // Rules: writer.drain.returns-at-once, writer.drain.blocks-above-high, writer.drain.released-at-low,
 // writer.drain.does-not-wait-for-empty, writer.drain.raises-stored-exception, writer.drain.closed-raises,
 // writer.drain.loss-releases, writer.drain.several-tasks, writer.drain.cancel-is-harmless, writer.drain.without-reader.
 func (w *Writer) Drain(ctx context.Context) error {
-	if r := w.protocol.reader; r != nil {
+	if r := w.protocol.reader; r != nil && r.failing.Load() {
 		if err := r.Exception(); err != nil {
 			return err // writer.drain.raises-stored-exception
 		}

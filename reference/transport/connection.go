@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,19 +12,22 @@ import (
 // Its lock is never held while a callback runs, nor while the endpoint waits. Goroutines of its own are only those that
 // have something to do: read and finish are below, flush is in write.go.
 type connection struct {
-	end    endpoint
-	self   BaseTransport // what ConnectionMade gets
-	report func(*CallbackError)
+	end endpoint
+	mu  sync.Mutex
 
-	mu       sync.Mutex
-	changed  sync.Cond // busy, reading or flushing has become false, or the transport is closing
-	protocol Protocol
-	busy     bool // a callback is running
+	closing   bool        // nothing is received any more
+	ended     bool        // and nothing is sent any more: ConnectionLost is all that is left
+	isClosing atomic.Bool // closing, for IsClosing
 
-	closing bool        // nothing is received any more
-	ended   bool        // and nothing is sent any more: ConnectionLost is all that is left
-	cause   error       // what it gets
-	shut    atomic.Bool // closing, for IsClosing
+	// sending
+	over       atomic.Bool // the high mark was passed, and the low mark not reached since
+	eofWritten bool
+	flushing   bool // flush is running
+	queue      queue
+	marks      watermarks
+	due        int  // how many changes of over the protocol has not been told
+	told       bool // what it was told last
+	dropped    int  // how many writes came too late
 
 	// receiving
 	reading   bool // somebody reads: the goroutine of read, or a caller of Pull
@@ -31,21 +35,17 @@ type connection struct {
 	eof       bool     // EOFReceived has been called
 	alone     bool     // there is one direction only, so that end-of-stream ends the connection
 	deaf      bool     // and it is the one to the peer: all that is read is that the peer has gone
-	buf       []byte   // what is read into
 	got       received // what has been read and not been delivered
+	buf       []byte   // what is read into
 	pull      pulling
-	inRead    atomic.Bool // the endpoint's read is about to be called, or has been
-	broken    bool        // that read has been interrupted
 	readTimer *time.Timer
 
-	// sending
-	queue      queue
-	marks      watermarks
-	flushing   bool // flush is running
-	eofWritten bool
-	over       atomic.Bool // the high mark was passed, and the low mark not reached since
-	due        int         // how many changes of over the protocol has not been told
-	told       bool        // what it was told last
+	protocol Protocol
+	busy     bool      // a callback is running
+	changed  sync.Cond // busy, reading or flushing has become false, or the transport is closing
+	cause    error     // what ConnectionLost gets
+	report   func(*CallbackError)
+	warn     func(string)
 }
 
 // received is the outcome of a read.
@@ -54,30 +54,23 @@ type received struct {
 	err  error
 }
 
+func (r received) none() bool { return len(r.data) == 0 && r.err == nil }
+
 const readSize = 64 << 10 // bytes
 
-// start makes the connection and calls ConnectionMade.
+// start makes the connection and calls ConnectionMade(self).
 //
 // Rules: protocol.base.made-before-return, transport.read.pause-in-connection-made.
 func (c *connection) start(end endpoint, self BaseTransport, p Protocol, opts *Options) {
-	c.end, c.self, c.protocol, c.report = end, self, p, opts.report()
+	c.end, c.protocol, c.report, c.warn = end, p, opts.report(), opts.warn()
 	c.changed.L = &c.mu
 	c.marks, _ = marksFrom(nil)
 	c.pull.wanted = onDemand(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = true
 	c.reading = true // nobody reads before ConnectionMade has returned
-	c.mu.Unlock()
-	err := c.call("ConnectionMade", func() { p.ConnectionMade(self) })
-	c.mu.Lock()
-	c.reading = false
-	c.endTurn()
-	if err != nil {
-		c.abort(err)
-	}
-	c.pull.letIn()
-	c.readAhead()
+	defer c.stopReading()
+	c.call("ConnectionMade", func(p Protocol) { p.ConnectionMade(self) })
 }
 
 // Close implements [BaseTransport].
@@ -91,8 +84,9 @@ func (c *connection) close() {
 	if c.closing {
 		return
 	}
+	c.shut()
 	c.closing = true
-	c.shut.Store(true)
+	c.isClosing.Store(true)
 	c.changed.Broadcast()
 	if c.queue.size == 0 && !c.flushing {
 		c.abort(nil) // otherwise flush will: transport.base.close-flushes
@@ -111,8 +105,9 @@ func (c *connection) abort(err error) {
 	if c.ended {
 		return
 	}
+	c.shut()
 	c.closing, c.ended, c.cause = true, true, err
-	c.shut.Store(true)
+	c.isClosing.Store(true)
 	c.queue.clear()
 	c.due = 0
 	c.changed.Broadcast()
@@ -132,29 +127,33 @@ func (c *connection) finish() {
 	for c.busy || c.reading || c.flushing {
 		c.changed.Wait()
 	}
-	c.busy = true
-	p := c.protocol
-	c.mu.Unlock()
-	_ = c.call("ConnectionLost", func() { p.ConnectionLost(c.cause) })
-	c.mu.Lock()
-	c.protocol, c.buf, c.got = nil, nil, received{} // transport.base.no-protocol-after-loss
+	defer func() {
+		c.protocol, c.buf, c.got = nil, nil, received{} // transport.base.no-protocol-after-loss
+	}()
+	c.call("ConnectionLost", func(p Protocol) { p.ConnectionLost(c.cause) })
 }
 
 // IsClosing implements [BaseTransport].
-func (c *connection) IsClosing() bool { return c.shut.Load() }
+func (c *connection) IsClosing() bool { return c.isClosing.Load() }
 
 // GetExtraInfo implements [BaseTransport].
 func (c *connection) GetExtraInfo(name string) (any, bool) { return c.end.info(name) }
 
 // SetProtocol implements [BaseTransport].
 func (c *connection) SetProtocol(p Protocol) {
+	if p == nil {
+		panic(errNoProtocol)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.protocol == nil {
 		return
 	}
+	c.shut()
 	c.protocol = p
 	c.pull.wanted = onDemand(p)
+	c.pull.waiting = c.pull.free != nil // p may have been turned away before
+	c.pull.letIn()
 	c.readAhead()
 }
 
@@ -165,40 +164,54 @@ func (c *connection) GetProtocol() Protocol {
 	return c.protocol
 }
 
-// endTurn tells the protocol what became due while its callback ran, and lets the next one in. It holds the lock when it
-// is called and when it returns, and not in between.
+// call runs a callback, and those that become due meanwhile. It holds the lock when it is called and when it ends, however
+// the callback ends, and not in between. No other callback is running.
+//
+// Rules: protocol.stream.failing-callback-is-fatal, protocol.base.failing-flow-control-callback.
+func (c *connection) call(name string, callback func(Protocol)) {
+	p := c.protocol
+	c.busy = true
+	c.mu.Unlock()
+	returned := false
+	defer func() {
+		var failure *CallbackError
+		if cause := recover(); cause != nil {
+			failure = &CallbackError{Callback: name, Cause: cause}
+		} else if !returned {
+			failure = &CallbackError{Callback: name, Cause: errGoexit}
+		}
+		if failure != nil {
+			c.report(failure)
+		}
+		c.mu.Lock()
+		if failure != nil && name != "PauseWriting" && name != "ResumeWriting" {
+			c.abort(failure)
+		}
+		c.endTurn()
+	}()
+	callback(p)
+	returned = true
+}
+
+var errGoexit = errors.New("runtime.Goexit was called")
+
+// endTurn tells the protocol what became due while its callback ran, and lets the next one in.
 //
 // Rule: transport.write.pause-and-resume-alternate.
 func (c *connection) endTurn() {
-	for c.due > 0 {
-		c.due--
-		c.told = !c.told
-		p, name, callback := c.protocol, "ResumeWriting", Protocol.ResumeWriting
-		if c.told {
-			name, callback = "PauseWriting", Protocol.PauseWriting
-		}
-		c.mu.Unlock()
-		_ = c.call(name, func() { callback(p) }) // protocol.base.failing-flow-control-callback
-		c.mu.Lock()
+	if c.due == 0 {
+		c.busy = false
+		c.changed.Broadcast()
+		return
 	}
-	c.busy = false
-	c.changed.Broadcast()
-}
-
-// call runs a callback and reports that it panicked.
-//
-// Rule: protocol.stream.failing-callback-is-fatal.
-func (c *connection) call(name string, callback func()) (err error) {
-	defer c.contain(name, &err)
-	callback()
-	return nil
-}
-
-// contain is deferred around a callback.
-func (c *connection) contain(name string, err *error) {
-	if cause := recover(); cause != nil {
-		e := &CallbackError{Callback: name, Cause: cause}
-		c.report(e)
-		*err = e
+	c.due--
+	c.told = !c.told
+	if c.told {
+		c.call("PauseWriting", Protocol.PauseWriting)
+	} else {
+		c.call("ResumeWriting", Protocol.ResumeWriting)
 	}
 }
+
+// Report reports the failure of a callback that the protocol itself has called.
+func (c *connection) Report(failure *CallbackError) { c.report(failure) }

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -200,6 +201,7 @@ func TestIntegrity(t *testing.T) {
 func TestReceivedInOrder(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		r := newRecorder()
+		r.keepOpen = false
 		_, peer := k.open(t, r, r.options())
 		want := make([]byte, 3<<20)
 		for i := range want {
@@ -210,7 +212,6 @@ func TestReceivedInOrder(t *testing.T) {
 			must(t, err)
 			rest = rest[n:]
 		}
-		r.keepOpen = false
 		must(t, peer.CloseWrite())
 		must(t, r.untilLost(t))
 		if !bytes.Equal(r.data, want) {
@@ -368,6 +369,25 @@ func TestNothingIsReceivedAfterClose(t *testing.T) {
 		if strings.Contains(r.log(), "data") {
 			t.Fatal(r.log())
 		}
+	})
+}
+
+// TestCloseWithUnreadBytes sees that bytes that nobody wants any more do not cost the peer the end of what was sent.
+func TestCloseWithUnreadBytes(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		r := newRecorder()
+		r.do["made"] = func(t BaseTransport) { _ = t.(Transport).PauseReading() }
+		tr, peer := k.open(t, r, r.options())
+		message := bytes.Repeat([]byte("0123456789abcdef"), 64<<10)
+		must(t, tr.Write(message))
+		_, err := peer.Write([]byte("unwanted"))
+		must(t, err)
+		tr.Close()
+		got, err := io.ReadAll(peer)
+		if err != nil || !bytes.Equal(got, message) {
+			t.Fatalf("the peer got %d bytes of %d, %v", len(got), len(message), err)
+		}
+		must(t, r.untilLost(t))
 	})
 }
 

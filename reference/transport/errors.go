@@ -13,6 +13,8 @@ var ErrInvalidArgument = errors.New("invalid argument")
 // Rule: writer.eof.write-afterwards-refused.
 var ErrWriteAfterEOF = errors.New("transport: write after end-of-stream was written")
 
+var errNoProtocol = &ArgumentError{Name: "protocol", Reason: "must not be nil"}
+
 // An ArgumentError refuses a value that an argument cannot have. It matches [ErrInvalidArgument].
 type ArgumentError struct {
 	Name   string // the argument
@@ -21,7 +23,7 @@ type ArgumentError struct {
 }
 
 func (e *ArgumentError) Error() string {
-	return fmt.Sprintf("transport: invalid %s %v: %s", e.Name, e.Value, e.Reason)
+	return fmt.Sprintf("invalid %s %v: %s", e.Name, e.Value, e.Reason)
 }
 
 // Is reports whether target is [ErrInvalidArgument].

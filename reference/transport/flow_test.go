@@ -24,11 +24,11 @@ func TestLimits(t *testing.T) {
 		{[]Watermark{Low(0)}, 0, 0, ""},
 		{[]Watermark{High(100), Low(100)}, 100, 100, ""},
 		{[]Watermark{Low(100), High(101)}, 100, 101, ""},
-		{[]Watermark{High(100), Low(101)}, 0, 0, "transport: invalid low 101: must not be above high, 100"},
-		{[]Watermark{High(0), Low(1)}, 0, 0, "transport: invalid low 1: must not be above high, 0"},
-		{[]Watermark{High(-1)}, 0, 0, "transport: invalid high -1: must not be negative"},
-		{[]Watermark{Low(-1)}, 0, 0, "transport: invalid low -1: must not be negative"},
-		{[]Watermark{High(5), Low(-2)}, 0, 0, "transport: invalid low -2: must not be negative"},
+		{[]Watermark{High(100), Low(101)}, 0, 0, "invalid low 101: must not be above high, 100"},
+		{[]Watermark{High(0), Low(1)}, 0, 0, "invalid low 1: must not be above high, 0"},
+		{[]Watermark{High(-1)}, 0, 0, "invalid high -1: must not be negative"},
+		{[]Watermark{Low(-1)}, 0, 0, "invalid low -1: must not be negative"},
+		{[]Watermark{High(5), Low(-2)}, 0, 0, "invalid low -2: must not be negative"},
 	} {
 		near, far, err := MemoryPair(1)
 		must(t, err)
@@ -139,7 +139,7 @@ func TestOneWritelinesPausesOnce(t *testing.T) {
 }
 
 func TestChangedLimitsAreCheckedAtOnce(t *testing.T) {
-	tr, _, r := exact(t)
+	tr, far, r := exact(t)
 	must(t, tr.Write(make([]byte, 100)))
 	expectLog(t, r, "made")
 	must(t, tr.SetWriteBufferLimits(High(100)))
@@ -149,6 +149,9 @@ func TestChangedLimitsAreCheckedAtOnce(t *testing.T) {
 	must(t, tr.SetWriteBufferLimits(High(200), Low(99)))
 	expectLog(t, r, "made pause")
 	must(t, tr.SetWriteBufferLimits(High(200), Low(100)))
+	expectLog(t, r, "made pause") // raising does not resume by itself
+	take(t, far, 1)
+	r.untilEvent(t, "resume")
 	expectLog(t, r, "made pause resume")
 }
 

@@ -38,8 +38,11 @@ func MemoryPair(size int) (a, b *MemoryConn, err error) {
 	return &MemoryConn{x, y}, &MemoryConn{y, x}, nil
 }
 
-// NewMemory returns the transport over one end of a [MemoryPair], which belongs to it from now on. The error is always nil.
+// NewMemory returns the transport over one end of a [MemoryPair], which belongs to it from now on.
 func NewMemory(conn *MemoryConn, p Protocol, opts *Options) (Transport, error) {
+	if p == nil {
+		return nil, errNoProtocol
+	}
 	c := &connection{}
 	c.start(conn, c, p, opts)
 	return c, nil

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,17 +17,17 @@ import (
 // Rules: transport.base.read-pipe-is-read-only, transport.base.pipe-info, transport.base.regular-file-refused,
 // protocol.stream.read-pipe-eof-closes.
 func NewReadPipe(file *os.File, p Protocol, opts *Options) (ReadTransport, error) {
-	end, err := newPipe(file)
+	end, err := newPipe(file, p)
 	if err != nil {
 		return nil, err
 	}
 	t := &readPipe{connection{alone: true}}
-	t.c.start(readEnd{end}, t, p, opts)
+	t.c.start(end, t, p, opts)
 	return t, nil
 }
 
 // NewWritePipe returns the transport over the writing end of a pipe, a socket or a character device, which belongs to it
-// from now on. WriteEOF is Close. It does not read. When the reading end is closed, ConnectionLost gets nil if nothing is
+// from now on. WriteEOF is Close, so that later writes are dropped. It does not read. When the reading end is closed, ConnectionLost gets nil if nothing is
 // queued, otherwise EPIPE; on systems other than Linux this is noticed by the next write only.
 //
 // The errors are those of [NewReadPipe].
@@ -36,7 +35,7 @@ func NewReadPipe(file *os.File, p Protocol, opts *Options) (ReadTransport, error
 // Rules: transport.base.write-pipe-is-write-only, transport.base.pipe-info, transport.base.regular-file-refused,
 // transport.write.pipe-eof-and-loss.
 func NewWritePipe(file *os.File, p Protocol, opts *Options) (WriteTransport, error) {
-	end, err := newPipe(file)
+	end, err := newPipe(file, p)
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +47,14 @@ func NewWritePipe(file *os.File, p Protocol, opts *Options) (WriteTransport, err
 // pipe is what the endpoints of the two directions have in common.
 type pipe struct {
 	*sender
+	*receiver
 	file *os.File
 }
 
-func newPipe(file *os.File) (*pipe, error) {
+func newPipe(file *os.File, p Protocol) (*pipe, error) {
+	if p == nil {
+		return nil, errNoProtocol
+	}
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -68,7 +71,11 @@ func newPipe(file *os.File) (*pipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pipe{out, file}, nil
+	in, err := newReceiver(file)
+	if err != nil {
+		return nil, err
+	}
+	return &pipe{out, in, file}, nil
 }
 
 func (p *pipe) interrupt(on bool) { _ = p.file.SetReadDeadline(interruptDeadline(on)) }
@@ -82,14 +89,6 @@ func (p *pipe) info(name string) (any, bool) {
 		return p.file, true
 	}
 	return nil, false
-}
-
-// readEnd receives.
-type readEnd struct{ *pipe }
-
-func (e readEnd) read(p []byte) (int, error) {
-	n, err := e.file.Read(p)
-	return n, interruption(err)
 }
 
 // writeEnd sends, and reads no more than the end of the reading end.
@@ -122,10 +121,11 @@ func (t *readPipe) PauseReading() error                  { return t.c.PauseReadi
 func (t *readPipe) ResumeReading() error                 { return t.c.ResumeReading() }
 func (t *readPipe) IsReading() bool                      { return t.c.IsReading() }
 
-func (t *readPipe) Pull(ctx context.Context, until <-chan struct{}, into []byte) <-chan struct{} {
-	return t.c.Pull(ctx, until, into)
-}
-func (t *readPipe) Interrupt() { t.c.Interrupt() }
+func (t *readPipe) BeginPull(p Protocol) (ok bool, again <-chan struct{}) { return t.c.BeginPull(p) }
+func (t *readPipe) Pull(into []byte) []byte                               { return t.c.Pull(into) }
+func (t *readPipe) EndPull(got []byte) bool                               { return t.c.EndPull(got) }
+func (t *readPipe) Interrupt()                                            { t.c.Interrupt() }
+func (t *readPipe) Report(failure *CallbackError)                         { t.c.Report(failure) }
 
 // writePipe is a connection's other half.
 type writePipe struct{ c connection }
@@ -145,4 +145,5 @@ func (t *writePipe) GetWriteBufferLimits() (low, high int) { return t.c.GetWrite
 func (t *writePipe) SetWriteBufferLimits(marks ...Watermark) error {
 	return t.c.SetWriteBufferLimits(marks...)
 }
-func (t *writePipe) WritingPaused() bool { return t.c.WritingPaused() }
+func (t *writePipe) WritingPaused() bool           { return t.c.WritingPaused() }
+func (t *writePipe) Report(failure *CallbackError) { t.c.Report(failure) }

@@ -7,12 +7,12 @@ import (
 
 // awaitPeer waits until the reading end is closed, or interrupt, or close.
 func (e writeEnd) awaitPeer() error {
-	err := e.raw.Read(gone)
+	err := e.sender.raw.Read(gone)
 	if err = interruption(err); err == nil || err == errInterrupted {
 		return err
 	}
 	closed := false // a pipe that is full besides counts as not pollable
-	if failed := e.raw.Control(func(fd uintptr) { closed = gone(fd) }); failed != nil || !closed {
+	if failed := e.sender.raw.Control(func(fd uintptr) { closed = gone(fd) }); failed != nil || !closed {
 		return err
 	}
 	return nil

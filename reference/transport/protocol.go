@@ -12,7 +12,7 @@ import (
 // callback that becomes due while another is running comes when that has returned. Any callback may call any method of
 // the transport; it should return soon, since nothing is received meanwhile.
 //
-// A callback fails by panicking. The failure is reported, see [Options]. ConnectionMade, DataReceived and EOFReceived are
+// A callback fails by panicking, or by ending its goroutine. The failure is reported, see [Options]. ConnectionMade, DataReceived and EOFReceived are
 // fatal: the connection is aborted, and ConnectionLost gets the [*CallbackError]. The others have no further effect.
 //
 // Rules: protocol.base.made-once, protocol.base.lost-once, protocol.base.others-between, protocol.stream.order-of-callbacks,
@@ -69,6 +69,12 @@ type Options struct {
 	// Report gets the failures of callbacks, from the goroutine of the callback; it must not panic. The default is an
 	// error record of log/slog.
 	Report func(*CallbackError)
+
+	// Warn gets advice to the programmer: that writes come though the connection is closed, from the fifth on. It is called
+	// from the goroutine that writes; it must not panic. The default is a warning record of log/slog.
+	//
+	// Rule: writer.write.after-close-discarded.
+	Warn func(message string)
 }
 
 func (o *Options) report() func(*CallbackError) {
@@ -78,14 +84,21 @@ func (o *Options) report() func(*CallbackError) {
 	return o.Report
 }
 
-// A CallbackError says that a callback has panicked.
+func (o *Options) warn() func(string) {
+	if o == nil || o.Warn == nil {
+		return func(message string) { slog.Warn(message) }
+	}
+	return o.Warn
+}
+
+// A CallbackError says that a callback has failed.
 type CallbackError struct {
 	Callback string // the method of Protocol
 	Cause    any    // what it panicked with
 }
 
 func (e *CallbackError) Error() string {
-	return fmt.Sprintf("transport: %s panicked: %v", e.Callback, e.Cause)
+	return fmt.Sprintf("transport: %s failed: %v", e.Callback, e.Cause)
 }
 
 // Unwrap returns the cause if it is an error.

@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"bytes"
-	"context"
 	"io"
 	"syscall"
 )
@@ -12,6 +10,7 @@ func (c *connection) PauseReading() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closing {
+		c.shut()
 		c.paused = true
 	}
 	return nil
@@ -51,14 +50,15 @@ func (c *connection) startReading() {
 func (c *connection) read() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.step(context.Background(), nil, nil) && !c.pull.letIn() {
+	defer c.stopReading()
+	for c.step() && !c.pull.waiting {
 	}
-	c.stopReading()
 }
 
 // stopReading gives the reading to others.
 func (c *connection) stopReading() {
 	c.reading = false
+	c.pull.letIn()
 	if c.closing {
 		c.changed.Broadcast()
 		return
@@ -66,45 +66,30 @@ func (c *connection) stopReading() {
 	c.readAhead()
 }
 
-// step waits for one read and delivers what it brings. It returns early when there is a value in until or ctx is done. It
-// reads to into, or to the connection's own buffer. It reports whether to go on. The caller has set reading, and holds the
-// lock when it calls and when it returns, not in between.
-func (c *connection) step(ctx context.Context, until <-chan struct{}, into []byte) bool {
-	foreign := len(into) > 0
-	if len(c.got.data) == 0 && c.got.err == nil {
+// step waits for one read and delivers what it brings. It reports whether to go on. The caller has set reading, and holds
+// the lock when it calls and when it returns, not in between.
+func (c *connection) step() bool {
+	if c.got.none() {
 		if !c.mayRead() {
 			return false
 		}
-		if !foreign {
-			if c.buf == nil {
-				c.buf = make([]byte, readSize)
-			}
-			into = c.buf
+		if c.buf == nil {
+			c.buf = make([]byte, readSize)
 		}
 		c.mu.Unlock()
-		c.inRead.Store(true)
-		var got received
-		if len(until) == 0 && ctx.Err() == nil {
-			var n int
-			n, got.err = c.end.read(into)
-			got.data = into[:n]
-		}
-		c.inRead.Store(false)
+		c.got = c.receive(c.buf)
 		c.mu.Lock()
-		if got.err == errInterrupted {
-			got.err = nil
-		}
-		if c.broken {
-			c.broken = false
-			c.end.interrupt(false)
-		}
-		c.got = got
 	}
-	more := c.deliver()
-	if foreign && len(c.got.data) > 0 {
-		c.got.data = bytes.Clone(c.got.data) // to be delivered when reading is resumed
+	return c.deliver()
+}
+
+// receive waits for one read. The caller has set reading, and does not hold the lock.
+func (c *connection) receive(into []byte) received {
+	n, err := c.end.read(into)
+	if err == errInterrupted {
+		err = nil
 	}
-	return more
+	return received{into[:n], err}
 }
 
 // deliver hands what was read to the protocol, or keeps it while reading is paused. It reports whether to read on.
@@ -120,33 +105,20 @@ func (c *connection) deliver() bool {
 		}
 		switch {
 		case len(c.got.data) > 0:
-			p, data := c.protocol, c.got.data
+			data := c.got.data
 			c.got.data = nil
-			c.busy = true
-			c.mu.Unlock()
-			err := c.dataReceived(p, data)
-			c.mu.Lock()
-			c.endTurn()
-			if err != nil {
-				c.abort(err)
-			}
+			c.call("DataReceived", func(p Protocol) { p.DataReceived(data) })
 		case c.got.err == io.EOF && c.deaf:
 			if c.queue.size > 0 {
 				c.abort(syscall.EPIPE)
 			}
 			c.close() // transport.write.pipe-eof-and-loss
 		case c.got.err == io.EOF:
-			p, keepOpen := c.protocol, false
 			c.got.err = nil
 			c.eof = true
-			c.busy = true
-			c.mu.Unlock()
-			err := c.call("EOFReceived", func() { keepOpen = p.EOFReceived() })
-			c.mu.Lock()
-			c.endTurn()
-			if err != nil {
-				c.abort(err)
-			} else if !keepOpen || c.alone {
+			keepOpen := false
+			c.call("EOFReceived", func(p Protocol) { keepOpen = p.EOFReceived() })
+			if !keepOpen || c.alone {
 				c.close() // protocol.stream.falsy-eof-closes
 			}
 		case c.got.err != nil:
@@ -155,11 +127,4 @@ func (c *connection) deliver() bool {
 			return true
 		}
 	}
-}
-
-// dataReceived calls the callback.
-func (c *connection) dataReceived(p Protocol, data []byte) (err error) {
-	defer c.contain("DataReceived", &err)
-	p.DataReceived(data)
-	return nil
 }

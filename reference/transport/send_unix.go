@@ -65,7 +65,7 @@ func (s *sender) attempt(fd uintptr) bool {
 // sendBytes sends as much of p as it can; EAGAIN says that this is not all.
 func sendBytes(fd int, p []byte) (n int, err error) {
 	for n < len(p) {
-		m, err := syscall.Write(fd, p[n:])
+		m, err := sysWrite(fd, p[n:])
 		if err == syscall.EINTR {
 			continue
 		}

@@ -34,11 +34,18 @@ type streamConn interface {
 }
 
 func newSocket(conn streamConn, p Protocol, opts *Options) (Transport, error) {
+	if p == nil {
+		return nil, errNoProtocol
+	}
 	out, err := newSender(conn)
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{sender: out, conn: conn, local: conn.LocalAddr(), remote: conn.RemoteAddr()}
+	in, err := newReceiver(conn)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{sender: out, receiver: in, conn: conn, local: address(conn.LocalAddr()), remote: address(conn.RemoteAddr())}
 	c := &connection{}
 	c.start(s, c, p, opts)
 	return c, nil
@@ -47,13 +54,19 @@ func newSocket(conn streamConn, p Protocol, opts *Options) (Transport, error) {
 // socket is the endpoint of TCP and Unix connections.
 type socket struct {
 	*sender
+	*receiver
 	conn          streamConn
 	local, remote net.Addr
 }
 
-func (s *socket) read(p []byte) (int, error) {
-	n, err := s.conn.Read(p)
-	return n, interruption(err)
+// address replaces the name that package net makes up for an unnamed Unix socket.
+//
+// Rule: transport.base.unnamed-unix-address.
+func address(a net.Addr) net.Addr {
+	if unix, ok := a.(*net.UnixAddr); ok && unix != nil && unix.Name == "@" {
+		return &net.UnixAddr{Net: unix.Net}
+	}
+	return a
 }
 
 // interruption recognises the work of interrupt: deadlines are used for nothing else.
@@ -75,7 +88,10 @@ func interruptDeadline(on bool) time.Time {
 
 func (s *socket) closeWrite() error { return s.conn.CloseWrite() }
 
-func (s *socket) close() { _ = s.conn.Close() }
+func (s *socket) close() {
+	s.discard()
+	_ = s.conn.Close()
+}
 
 func (s *socket) info(name string) (any, bool) {
 	switch name {

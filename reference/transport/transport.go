@@ -27,7 +27,7 @@ type BaseTransport interface {
 	// transport.base.info-after-close.
 	GetExtraInfo(name string) (any, bool)
 
-	// SetProtocol has all callbacks from now on go to p. A callback that is running is not disturbed.
+	// SetProtocol has all callbacks from now on go to p, which must not be nil. A callback that is running is not disturbed.
 	//
 	// Rule: transport.base.set-protocol.
 	SetProtocol(p Protocol)
@@ -110,9 +110,9 @@ type WriteTransport interface {
 	GetWriteBufferLimits() (low, high int)
 
 	// SetWriteBufferLimits sets the marks: PauseWriting is due when more than high bytes are queued, ResumeWriting when no
-	// more than low are left. Given one of them, high is four times low; given none, high is [DefaultHigh]. PauseWriting
-	// or ResumeWriting is called at once if it is due now. A negative mark, or a low one above the high, is an
-	// [*ArgumentError], and nothing changes.
+	// more than low are left. Given one of them, high is four times low; given none, high is [DefaultHigh]. PauseWriting is
+	// called at once if it is due now; ResumeWriting comes when some of the queue has been sent. A negative mark, or a low
+	// one above the high, is an [*ArgumentError], and nothing changes.
 	//
 	// Rules: transport.write.set-limits, transport.write.low-not-above-high, transport.write.no-negative-limits,
 	// transport.write.low-derived-from-high, transport.write.limits-arithmetic, transport.write.lower-limits-pause-at-once.

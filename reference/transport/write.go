@@ -1,22 +1,27 @@
 package transport
 
+import "slices"
+
 // Write implements [WriteTransport].
 func (c *connection) Write(p []byte) error {
 	c.mu.Lock()
+	if !c.closing && !c.eofWritten && c.queue.size == 0 && len(p) > 0 {
+		n, err := c.end.send(p) // writer.write.sends-at-once
+		if err != nil {
+			c.abort(err) // writer.write.failed-send-does-not-raise
+		}
+		if p = p[n:]; len(p) == 0 || err != nil {
+			c.mu.Unlock()
+			return nil
+		}
+	}
 	defer c.mu.Unlock()
 	if c.eofWritten {
 		return ErrWriteAfterEOF
 	}
 	if c.closing {
-		return nil // writer.write.after-close-discarded
-	}
-	if c.queue.size == 0 && len(p) > 0 {
-		n, err := c.end.send(p) // writer.write.sends-at-once
-		if err != nil {
-			c.abort(err) // writer.write.failed-send-does-not-raise
-			return nil
-		}
-		p = p[n:]
+		c.drop(len(p) > 0)
+		return nil
 	}
 	c.enqueue(p)
 	c.watch()
@@ -31,7 +36,8 @@ func (c *connection) WriteLines(chunks [][]byte) error {
 		return ErrWriteAfterEOF
 	}
 	if c.closing {
-		return nil // writer.write.after-close-discarded
+		c.drop(slices.ContainsFunc(chunks, func(p []byte) bool { return len(p) > 0 }))
+		return nil
 	}
 	sent := 0
 	if c.queue.size == 0 {
@@ -51,6 +57,20 @@ func (c *connection) WriteLines(chunks [][]byte) error {
 	return nil
 }
 
+// drop drops a write, of some bytes or of none.
+//
+// Rule: writer.write.after-close-discarded.
+func (c *connection) drop(some bool) {
+	if !some {
+		return
+	}
+	if c.dropped++; c.dropped >= 5 {
+		c.mu.Unlock()
+		defer c.mu.Lock()
+		c.warn("transport: write to a connection that is closed")
+	}
+}
+
 // enqueue queues a copy of p, and has it sent.
 func (c *connection) enqueue(p []byte) {
 	c.queue.add(p)
@@ -61,11 +81,10 @@ func (c *connection) enqueue(p []byte) {
 }
 
 // flush sends what is queued, and then does what was waiting for that.
-//
-// Rules: transport.base.close-flushes, transport.write.eof-after-flush.
 func (c *connection) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.flushed()
 	var storage [64][]byte
 	for !c.ended && c.queue.size > 0 {
 		chunks := c.queue.front(storage[:0])
@@ -73,18 +92,28 @@ func (c *connection) flush() {
 		n, err := c.end.push(chunks)
 		c.mu.Lock()
 		if c.ended {
-			break
+			return
 		}
 		c.queue.drop(n)
-		c.watch()
 		if err != nil {
 			c.abort(err)
+			return
 		}
+		c.watch()
 	}
+}
+
+// flushed is the end of flush, or of its goroutine.
+//
+// Rules: transport.base.close-flushes, transport.write.eof-after-flush.
+func (c *connection) flushed() {
 	c.flushing = false
 	switch {
 	case c.ended:
 		c.changed.Broadcast()
+	case c.queue.size > 0: // a callback has called runtime.Goexit
+		c.flushing = true
+		go c.flush()
 	case c.closing:
 		c.abort(nil)
 	case c.eofWritten:
@@ -107,7 +136,6 @@ func (c *connection) watch() {
 		c.due++
 	}
 	if c.due > 0 && !c.busy {
-		c.busy = true
 		c.endTurn()
 	}
 }
@@ -123,6 +151,10 @@ func (c *connection) WriteEOF() error {
 	if c.closing || c.eofWritten {
 		return nil
 	}
+	if c.alone {
+		c.close() // transport.write.pipe-eof-and-loss
+		return nil
+	}
 	c.eofWritten = true
 	if c.queue.size == 0 && !c.flushing {
 		c.closeWrite() // otherwise flush will: transport.write.eof-after-flush
@@ -131,13 +163,7 @@ func (c *connection) WriteEOF() error {
 }
 
 // closeWrite ends the stream to the peer. If that fails the peer has gone, of which reading will tell.
-func (c *connection) closeWrite() {
-	if c.alone {
-		c.close() // transport.write.pipe-eof-and-loss
-		return
-	}
-	_ = c.end.closeWrite()
-}
+func (c *connection) closeWrite() { _ = c.end.closeWrite() }
 
 // CanWriteEOF implements [WriteTransport].
 func (c *connection) CanWriteEOF() bool { return true }
@@ -165,7 +191,7 @@ func (c *connection) SetWriteBufferLimits(given ...Watermark) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.marks = marks
-	if !c.ended {
+	if c.queue.size > marks.high {
 		c.watch() // transport.write.lower-limits-pause-at-once
 	}
 	return nil
