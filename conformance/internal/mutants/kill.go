@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/streamspec/streamspec/conformance/internal/report"
 )
@@ -15,7 +16,7 @@ import (
 // A Result is what became of a mutant.
 type Result struct {
 	Mutant  Mutant
-	Killers []string       // the cases that noticed
+	Killers []string       // the cases that noticed, up to the first that says how
 	How     report.Verdict // the gravest of their verdicts
 	Err     error          // it could not be built or run: the mutant is wrong, not the suite
 }
@@ -73,13 +74,24 @@ func (w Workshop) kill(ctx context.Context, streamspec string, m Mutant, n int) 
 		return r
 	}
 	defer os.RemoveAll(filepath.Join(w.Dir, fmt.Sprintf("%03d", n)))
-	cmd := exec.CommandContext(ctx, streamspec, "run", "--adapter", adapter, "--rule", m.Rule, "--strict", "--depth", "quick",
+	run, seen := context.WithCancel(ctx)
+	defer seen()
+	cmd := exec.CommandContext(run, streamspec, "run", "--adapter", adapter, "--rule", m.Rule, "--strict", "--depth", "quick",
 		"--deadline", "5s", "--stream", "-", "--transcripts", filepath.Join(w.Dir, "transcripts"))
 	cmd.Env = environment
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	runErr := cmd.Run()
-	complete, err := report.ReadStream(&out, func(l report.Line) {
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends the adapter, too
+	cmd.WaitDelay = 10 * time.Second
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		r.Err = fmt.Errorf("mutant %q: the checks did not run: %w", m.Name, err)
+		return r
+	}
+	complete, err := report.ReadStream(out, func(l report.Line) {
 		if l.Case == nil || !noticed(l.Case, m.Rule) {
 			return
 		}
@@ -87,7 +99,14 @@ func (w Workshop) kill(ctx context.Context, streamspec string, m Mutant, n int) 
 		if r.How == "" || report.Graver(l.Case.Verdict, r.How) {
 			r.How = l.Case.Verdict
 		}
+		if l.Case.Verdict == report.Fail {
+			seen() // more cases would say the same
+		}
 	})
+	runErr := cmd.Wait()
+	if run.Err() != nil && ctx.Err() == nil {
+		return r
+	}
 	if err != nil || !complete {
 		r.Err = fmt.Errorf("mutant %q: the checks did not run to their end (%v): %s", m.Name, runErr, bytes.TrimSpace(stderr.Bytes()))
 	}
