@@ -61,11 +61,16 @@ type Implementation struct {
 	NewWriter         func(t WriteTransport, p Protocol, r Reader) (Writer, error) // with a protocol of NewReaderProtocol; r may be nil
 	// Ends are the kinds of end that Connect and OpenStream take: [trace.TCP], [trace.Unix], [trace.ReadPipe], [trace.WritePipe].
 	Ends []trace.EndKind
-	// Connect makes the transport of an end: of a pipe a [ReadTransport] or a [WriteTransport], else a [Transport]. Report is
-	// to be told of errors that go to nobody else, such as those of callbacks; from any goroutine.
-	Connect func(end End, p Protocol, report func(error)) (BaseTransport, error)
+	// Connect makes the transport of an end: of a pipe a [ReadTransport] or a [WriteTransport], else a [Transport].
+	Connect func(end End, p Protocol, report Report) (BaseTransport, error)
 	// OpenStream makes a reader, with that limit in bytes, and a writer of an end.
-	OpenStream func(end End, limit int, report func(error)) (Stream, error)
+	OpenStream func(end End, limit int, report Report) (Stream, error)
+}
+
+// A Report is told by an implementation of what it can return to nobody. Its functions may be called from any goroutine.
+type Report struct {
+	Unhandled func(error)       // an error, such as that of a callback
+	Logged    func(text string) // advice to the programmer
 }
 
 // New returns the adapter of an implementation.

@@ -198,15 +198,18 @@ func (w *world) registerStream(this *call, s Stream) bool {
 	return true
 }
 
-// report returns what is told that a callback of the connection that a call opens has failed.
-func (w *world) report(this *call) func(error) {
-	return func(err error) {
-		e := trace.Event{Ev: trace.Unhandled, Text: err.Error(), Raised: w.failure(err)}
+// report returns what the implementation tells of the connection that a call opens.
+func (w *world) report(this *call) Report {
+	tell := func(e trace.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if !this.silent {
 			w.note(e)
 		}
+	}
+	return Report{
+		Unhandled: func(err error) { tell(trace.Event{Ev: trace.Unhandled, Text: err.Error(), Raised: w.failure(err)}) },
+		Logged:    func(text string) { tell(trace.Event{Ev: trace.Logged, Text: text}) },
 	}
 }
 

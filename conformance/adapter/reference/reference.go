@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/streamspec/streamspec/conformance/adapter"
 	"github.com/streamspec/streamspec/conformance/adapter/gokit"
@@ -61,6 +62,8 @@ func newWriter(t gokit.WriteTransport, p gokit.Protocol, r gokit.Reader) (gokit.
 }
 
 func (w writer) Close() error { w.Writer.Close(); return nil }
+
+func (w writer) WriteSequence(chunks iter.Seq[[]byte]) error { return w.WriteSeq(chunks) }
 
 func (w writer) Transport() gokit.BaseTransport { return ours(w.Writer.Transport()) }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // open makes the transport of an end.
-func open(end gokit.End, p transport.Protocol, report func(error)) (transport.BaseTransport, error) {
+func open(end gokit.End, p transport.Protocol, report gokit.Report) (transport.BaseTransport, error) {
 	opts := options(report)
 	switch end.Kind {
 	case trace.TCP:
@@ -27,11 +27,11 @@ func open(end gokit.End, p transport.Protocol, report func(error)) (transport.Ba
 	return nil, fmt.Errorf("there is no transport over an end of kind %q", end.Kind)
 }
 
-func options(report func(error)) *transport.Options {
-	return &transport.Options{Report: func(e *transport.CallbackError) { report(e) }}
+func options(report gokit.Report) *transport.Options {
+	return &transport.Options{Report: func(e *transport.CallbackError) { report.Unhandled(e) }, Warn: report.Logged}
 }
 
-func connect(end gokit.End, p gokit.Protocol, report func(error)) (gokit.BaseTransport, error) {
+func connect(end gokit.End, p gokit.Protocol, report gokit.Report) (gokit.BaseTransport, error) {
 	t, err := open(end, theirs(p), report)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func connect(end gokit.End, p gokit.Protocol, report func(error)) (gokit.BaseTra
 }
 
 // over opens like f, but with a protocol that is kept and with options: [stream.Over] has none.
-func over[C any](f func(C, transport.Protocol, *transport.Options) (transport.Transport, error), conn C, limit int, report func(error)) (gokit.Stream, error) {
+func over[C any](f func(C, transport.Protocol, *transport.Options) (transport.Transport, error), conn C, limit int, report gokit.Report) (gokit.Stream, error) {
 	var p *stream.Protocol
 	r, w, err := stream.Over(func(conn C, made transport.Protocol, _ *transport.Options) (transport.Transport, error) {
 		p = made.(*stream.Protocol)
@@ -52,7 +52,7 @@ func over[C any](f func(C, transport.Protocol, *transport.Options) (transport.Tr
 	return gokit.Stream{Reader: reader{r}, Writer: writer{w}, Transport: ours(w.Transport()), Protocol: readerProtocol{p}}, nil
 }
 
-func openStream(end gokit.End, limit int, report func(error)) (gokit.Stream, error) {
+func openStream(end gokit.End, limit int, report gokit.Report) (gokit.Stream, error) {
 	switch end.Kind {
 	case trace.TCP:
 		return over[*net.TCPConn](transport.NewTCP, end.TCP, limit, report)
@@ -69,7 +69,7 @@ func openStream(end gokit.End, limit int, report func(error)) (gokit.Stream, err
 	return gokit.Stream{Writer: writer{stream.NewWriter(t, p)}, Transport: ours(t), Protocol: readerProtocol{p}}, nil
 }
 
-func fromPipe(file *os.File, limit int, report func(error)) (gokit.Stream, error) {
+func fromPipe(file *os.File, limit int, report gokit.Report) (gokit.Stream, error) {
 	r, err := stream.NewReader(limit)
 	if err != nil {
 		return gokit.Stream{}, err

@@ -33,11 +33,16 @@ func (m *becomeMatcher) Match(actual any) (bool, error) {
 			return false, nil
 		}
 		if !t.exact() {
-			t.do(trace.Command{Op: trace.Run, Until: &trace.Until{Event: trace.Unsettled}, Ms: patience})
+			t.pass()
 		}
 		again := t.call(c.command)
 		c.command, c.reply = again.command, again.reply
 	}
+}
+
+// pass lets a moment pass.
+func (t *Testee) pass() {
+	t.do(trace.Command{Op: trace.Run, Until: &trace.Until{Event: trace.Unsettled}, Ms: patience})
 }
 
 // patience is how long to wait before a question is asked again, milliseconds.
@@ -46,6 +51,23 @@ const patience = 5
 // ReturnInt matches a call that returned n.
 func ReturnInt(n int) types.GomegaMatcher {
 	return returning(fmt.Sprint(n), func(v *trace.Value) bool { return v.Int != nil && *v.Int == n })
+}
+
+// ReturnBytesThat matches a call that returned bytes which are as said.
+func ReturnBytesThat(text string, are func(string) bool) types.GomegaMatcher {
+	return returning("bytes that are "+text, func(v *trace.Value) bool { return v.Bytes != nil && are(string(*v.Bytes)) })
+}
+
+// ReturnLength matches a call that returned n bytes, whatever they are.
+func ReturnLength(n int) types.GomegaMatcher {
+	return ReturnBytesThat(fmt.Sprintf("%d in number", n), func(got string) bool { return len(got) == n })
+}
+
+// ReturnTextWith matches a call that returned a text with this part, in any case of letters: the name of a type.
+func ReturnTextWith(part string) types.GomegaMatcher {
+	return returning(fmt.Sprintf("a text with %q", part), func(v *trace.Value) bool {
+		return v.Text != nil && strings.Contains(strings.ToLower(*v.Text), strings.ToLower(part))
+	})
 }
 
 // ReturnMarks matches a call that returned the low and the high mark.

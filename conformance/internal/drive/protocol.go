@@ -25,6 +25,9 @@ func (t *Testee) NewProtocol(tr *Transport, program ...Reaction) *Protocol {
 				r.Do[i].On = tr.name()
 			}
 		}
+		if r.Raise != nil {
+			t.c.failing[*r.Raise] = true
+		}
 		c.Program = append(c.Program, trace.Reaction(r))
 	}
 	t.do(c)
@@ -136,6 +139,55 @@ func (p *Protocol) Received() string {
 // Did returns what came of the commands that the protocol carried out in its callbacks, in order: did events.
 func (p *Protocol) Did() []*trace.Event { return p.events(trace.Did) }
 
+// Order returns which of these events there were, in order.
+func (p *Protocol) Order(of ...trace.EventName) []trace.EventName {
+	var out []trace.EventName
+	for _, e := range p.events(of...) {
+		out = append(out, e.Ev)
+	}
+	return out
+}
+
+// Chunks returns what each call of data_received got so far.
+func (p *Protocol) Chunks() []string {
+	var out []string
+	for _, e := range p.events(trace.DataReceived) {
+		out = append(out, string(*e.Value.Bytes))
+	}
+	return out
+}
+
+// Answers returns what commands in callbacks have returned, in order, as text.
+func (p *Protocol) Answers() []string {
+	var out []string
+	for _, e := range p.Did() {
+		if e.Returned != nil {
+			out = append(out, e.Returned.String())
+		}
+	}
+	return out
+}
+
+// Numbers returns the numbers that commands in callbacks have returned, in order: sizes of the write queue.
+func (p *Protocol) Numbers() []int {
+	var out []int
+	for _, e := range p.Did() {
+		if e.Returned != nil && e.Returned.Int != nil {
+			out = append(out, *e.Returned.Int)
+		}
+	}
+	return out
+}
+
+// Reported tells whether an exception that a callback has raised, of the given text, was reported.
+func (t *Testee) Reported(text string) bool {
+	h := happening{trace.Unhandled, text}
+	if len(t.c.told[h]) == 0 {
+		t.await(trace.Until{Event: trace.Unhandled})
+	}
+	return len(t.c.told[h]) > 0
+}
+
 // lifecycle returns the callbacks about the life of the connection, several data_received in a row as one.
 func (p *Protocol) lifecycle() []trace.EventName {
 	var out []trace.EventName
@@ -155,4 +207,20 @@ func (p *Protocol) flow() []trace.EventName {
 		out = append(out, e.Ev)
 	}
 	return out
+}
+
+// Heard returns the texts of the events of this name that are about no object: of warnings, of what was logged.
+func (t *Testee) Heard(ev trace.EventName) []string {
+	var texts []string
+	for _, s := range t.c.steps {
+		if s.Reply == nil {
+			continue
+		}
+		for _, e := range s.Reply.Events {
+			if e.Ev == ev {
+				texts = append(texts, e.Text)
+			}
+		}
+	}
+	return texts
 }

@@ -73,6 +73,8 @@ type testcase struct {
 	items      map[string][]trace.Bytes
 	told       map[happening][]*trace.Event // by event and object, and by object alone
 	bestEffort bool                         // the case is about connections whose settling is best-effort
+	asking     bool                         // what is called is to be found missing
+	failing    map[string]bool              // the texts of the exceptions that callbacks raise on purpose
 	ended      bool                         // the verdict stands
 	started    time.Time
 }
@@ -92,7 +94,7 @@ func New(a adapter.Adapter, d trace.Description, catalogue *spec.Catalogue, o Op
 func (t *Testee) Begin(id string, rules []string) {
 	t.c = &testcase{
 		report: report.Case{ID: id, Rules: rules}, started: time.Now(),
-		names: map[string]int{}, finished: map[string]*trace.Event{}, items: map[string][]trace.Bytes{}, told: map[happening][]*trace.Event{}, mocks: map[string]*Mock{},
+		names: map[string]int{}, finished: map[string]*trace.Event{}, items: map[string][]trace.Bytes{}, told: map[happening][]*trace.Event{}, mocks: map[string]*Mock{}, failing: map[string]bool{},
 		monitor: t.newMonitor(),
 	}
 	inForce := 0
@@ -141,6 +143,9 @@ func (t *Testee) NeedsExactSettling() {
 // exact tells whether what is pending after settling stays so until another command comes, in the case so far.
 func (t *Testee) exact() bool { return t.Description.Settling == trace.Exact && !t.c.bestEffort }
 
+// SettlesExactly tells whether that is so, for expectations of what must not happen that only then prove something.
+func (t *Testee) SettlesExactly() bool { return t.exact() }
+
 // do carries out one command.
 func (t *Testee) do(c trace.Command) trace.Reply {
 	t.Needs(c.Needs()...)
@@ -160,7 +165,11 @@ func (t *Testee) do(c trace.Command) trace.Reply {
 	if needed, ok := c.Kind.Needs(); ok && slices.Contains(t.Description.BestEffort, needed) {
 		t.c.bestEffort = true
 	}
-	t.c.monitor.Before(&c)
+	shown := &c
+	if t.c.asking {
+		shown = &trace.Command{Op: trace.ObjectHas, On: c.On, Name: string(c.Op)}
+	}
+	t.c.monitor.Before(shown)
 	replies, err := t.c.session.Do(ctx, []trace.Command{c})
 	if err != nil {
 		t.c.steps = append(t.c.steps, trace.Step{Command: c})
@@ -174,14 +183,32 @@ func (t *Testee) do(c trace.Command) trace.Reply {
 	case reply.Unsupported != "":
 		t.skip(report.Unsupported, reply.Unsupported)
 	}
-	t.c.monitor.After(&c, &reply)
+	seen := t.unexpected(reply)
+	if t.c.asking {
+		seen = &trace.Reply{Returned: &trace.Value{}, Events: seen.Events}
+	}
+	t.c.monitor.After(shown, seen)
 	for i := range reply.Events {
 		t.note(&reply.Events[i])
 	}
 	return reply
 }
 
+// unexpected returns the reply without the reports of exceptions that callbacks raise on purpose.
+func (t *Testee) unexpected(r trace.Reply) *trace.Reply {
+	if len(t.c.failing) > 0 {
+		r.Events = slices.DeleteFunc(slices.Clone(r.Events), func(e trace.Event) bool {
+			return e.Ev == trace.Unhandled && e.Raised != nil && e.Raised.Kind == trace.Scripted && t.c.failing[e.Raised.Message]
+		})
+	}
+	return &r
+}
+
 func (t *Testee) note(e *trace.Event) {
+	if e.Ev == trace.Unhandled && e.Raised != nil && e.Raised.Kind == trace.Scripted {
+		h := happening{trace.Unhandled, e.Raised.Message}
+		t.c.told[h] = append(t.c.told[h], e)
+	}
 	if e.On != "" {
 		for _, h := range [...]happening{{e.Ev, e.On}, {on: e.On}} {
 			t.c.told[h] = append(t.c.told[h], e)
@@ -217,6 +244,14 @@ func (t *Testee) broken(c trace.Command, err error) {
 func (t *Testee) WithoutSettling(f func()) {
 	t.c.noSettle = true
 	defer func() { t.c.noSettle = false }()
+	f()
+}
+
+// Asking runs f, whose calls of a transport are to find out whether it has these operations. The monitors, which know what an
+// operation does, take them for that.
+func (t *Testee) Asking(f func()) {
+	t.c.asking = true
+	defer func() { t.c.asking = false }()
 	f()
 }
 
@@ -279,7 +314,7 @@ func (t *Testee) End() {
 		if err != nil && !c.ended {
 			t.broken(trace.Command{Op: "session.close"}, err)
 		}
-		c.monitor.End(events)
+		c.monitor.End(t.unexpected(trace.Reply{Events: events}).Events)
 	}
 	t.judgeMonitor(c.monitor, "")
 	c.report.Violations = onceSaid(c.report.Violations)

@@ -166,3 +166,8 @@ func (t *Testee) NewWriter(m *Mock, p *ReaderProtocol, r *Reader) *Writer {
 	t.do(c)
 	return &Writer{t, c.As}
 }
+
+// Client returns the reader and the writer that the client-connected callback was called with.
+func (p *ReaderProtocol) Client() (*Reader, *Writer) {
+	return &Reader{t: p.t, name: p.name + ".reader"}, &Writer{t: p.t, name: p.name + ".writer"}
+}

@@ -77,9 +77,21 @@ type Case struct {
 	Exercised  map[string]int    `json:"exercised,omitempty"`  // how often the premise of each rule occurred
 	Seen       map[string]string `json:"seen,omitempty"`       // of a quirk or a latitude: what the implementation does
 	Outcomes   map[string]int    `json:"outcomes,omitempty"`   // of an enumeration: how often each kind of outcome came
+	Cells      *Cells            `json:"cells,omitempty"`      // of a matrix
 
 	AlsoControl    *bool  `json:"also_control,omitempty"`    // of a case that fails: whether the control fails in the same way; not given: no control ran
 	BaselineReason string `json:"baseline_reason,omitempty"` // why the case is known to fail
+}
+
+// Cells say what became of the cells of a matrix.
+type Cells struct {
+	Declared    int            `json:"declared"`
+	Run         int            `json:"run"`
+	Broken      int            `json:"broken,omitempty"`      // of those run: broke a rule
+	Impossible  map[string]int `json:"impossible,omitempty"`  // by the reason
+	Unsupported map[string]int `json:"unsupported,omitempty"` // by what the implementation lacks
+	Deeper      int            `json:"deeper,omitempty"`      // left to a run of greater depth
+	NotRun      int            `json:"not_run,omitempty"`     // because an earlier cell waited in vain, or the adapter failed
 }
 
 // A Rule is a rule of the catalogue and what the run says of it.

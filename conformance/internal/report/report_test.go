@@ -161,6 +161,23 @@ func TestText(t *testing.T) {
 	g.Expect(out.String()).To(And(ContainSubstring("### streamspec: subject 1"), ContainSubstring("| `"+must+"` | MUST | fail |")))
 }
 
+func TestTextOfMatrices(t *testing.T) {
+	g := NewWithT(t)
+	with := func(c report.Cells) report.Case {
+		return report.Case{ID: fmt.Sprint("matrix ", c.Declared), Rules: []string{must}, Verdict: report.Pass, Scenarios: c.Run, Outcomes: map[string]int{"returned": 1}, Cells: &c}
+	}
+	text := report.Text{Catalogue: catalogue(t), Report: judged(t, false, true,
+		with(report.Cells{Declared: 1200, Run: 1000, Broken: 1, Impossible: map[string]int{"a pipe is not reset": 150}, NotRun: 50}),
+		with(report.Cells{Declared: 10, Run: 4, Deeper: 2, Impossible: map[string]int{"a pipe is not reset": 3}, Unsupported: map[string]int{"it lacks pipes": 1}}))}
+	var out bytes.Buffer
+	text.Enumerations(&out)
+	g.Expect(out.String()).To(HaveSuffix(`
+matrices: 1,210 cells declared; 1,004 run, of which 1 broke a rule, 2 left to a greater depth, 50 not begun, because one before waited in vain
+  impossible       153  a pipe is not reset
+  unsupported        1  it lacks pipes
+`))
+}
+
 func TestStreamThatBreaksOff(t *testing.T) {
 	g := NewWithT(t)
 	var out bytes.Buffer

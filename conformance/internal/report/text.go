@@ -244,6 +244,51 @@ func (t Text) Enumerations(w io.Writer) {
 	if rest > 0 {
 		histogramLine(w, "everything else", rest, total)
 	}
+	t.matrices(w)
+}
+
+// matrices writes how many cells were declared, run and impossible, and why.
+func (t Text) matrices(w io.Writer) {
+	all := Cells{Impossible: map[string]int{}, Unsupported: map[string]int{}}
+	for _, c := range t.Report.Cases {
+		if c.Cells == nil {
+			continue
+		}
+		all.Declared += c.Cells.Declared
+		all.Run += c.Cells.Run
+		all.Broken += c.Cells.Broken
+		all.Deeper += c.Cells.Deeper
+		all.NotRun += c.Cells.NotRun
+		for why, n := range c.Cells.Impossible {
+			all.Impossible[why] += n
+		}
+		for what, n := range c.Cells.Unsupported {
+			all.Unsupported[what] += n
+		}
+	}
+	if all.Declared == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nmatrices: %s cells declared; %s run", thousands(all.Declared), thousands(all.Run))
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{all.Broken, "of which %s broke a rule"}, {all.Deeper, "%s left to a greater depth"}, {all.NotRun, "%s not begun, because one before waited in vain"},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(w, ", "+part.what, thousands(part.n))
+		}
+	}
+	fmt.Fprintln(w)
+	reasons(w, "impossible", all.Impossible)
+	reasons(w, "unsupported", all.Unsupported)
+}
+
+func reasons(w io.Writer, what string, cells map[string]int) {
+	for _, why := range slices.Sorted(maps.Keys(cells)) {
+		fmt.Fprintf(w, "  %-12s%8s  %s\n", what, thousands(cells[why]), why)
+	}
 }
 
 func histogramLine(w io.Writer, what string, n, total int) {
