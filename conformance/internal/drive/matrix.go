@@ -1,16 +1,13 @@
 package drive
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
 	"maps"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/streamspec/streamspec/conformance/adapter"
 	"github.com/streamspec/streamspec/conformance/internal/report"
@@ -132,27 +129,26 @@ func (v coverage) adds(c Cell) bool {
 // cellPatience is how long a run command of a cell may wait, as a part of the deadline of a command.
 const cellPatience = 4
 
-// Matrix runs the cells, many in one session, and takes the monitors' judgement. A cell that breaks a rule is run again
-// alone in a fresh session, and the transcript of the first is the case's. Each set of broken rules is told of three cells.
-// When a cell waits in vain, or for an implementation that spins, no further one is begun: a hang costs one deadline and not one
-// for each cell. What breaks no rule in particular breaks the first rule of the case that is in force.
+// Matrix runs the cells, each in a session of its own, and takes the monitors' judgement. The transcript of the first cell that
+// breaks a rule is the case's. Each set of broken rules is told of three cells. When a cell waits in vain, or for an
+// implementation that spins, no further one is begun: a hang costs one deadline and not one for each cell. What breaks no rule in
+// particular breaks the first rule of the case that is in force.
+//
+// One cell is run after the other, also where sessions make progress side by side: each settles sooner when nothing else runs.
 func (t *Testee) Matrix(m *Matrix) {
-	r := &matrixRun{t: t, matrix: m, cells: report.Cells{Impossible: map[string]int{}, Unsupported: map[string]int{}}, outcomes: map[string]int{}}
-	work := r.choose()
-	workers := 1
-	if p, ok := t.adapter.(adapter.Parallel); ok {
-		workers = min(p.Parallel(), runtime.GOMAXPROCS(0))
+	r := &matrixRun{
+		t: t, matrix: m, monitor: t.newMonitor(),
+		cells: report.Cells{Impossible: map[string]int{}, Unsupported: map[string]int{}}, outcomes: map[string]int{},
 	}
-	queue := make(chan *cellRun)
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() { r.worker(queue) })
+	cells := r.choose()
+	for i, c := range cells {
+		err := r.run(c)
+		r.note(c, err)
+		if err != nil || c.waited {
+			r.cells.NotRun += len(cells) - i - 1
+			break
+		}
 	}
-	for _, c := range work {
-		queue <- c
-	}
-	close(queue)
-	group.Wait()
 	r.report()
 }
 
@@ -168,7 +164,7 @@ func (r *matrixRun) choose() []*cellRun {
 		case t.Options.Depth != Deep && r.matrix.Deep != nil && r.matrix.Deep(c):
 			r.cells.Deeper++
 		default:
-			cells = append(cells, &cellRun{index: r.cells.Declared, cell: c, name: r.matrix.name(c)})
+			cells = append(cells, &cellRun{cell: c, name: r.matrix.name(c)})
 		}
 	}
 	if t.Options.Depth == Quick {
@@ -202,22 +198,18 @@ func (t *Testee) lacks(s Scenario) string {
 
 // A matrixRun is what is known of the matrix being run.
 type matrixRun struct {
-	t      *Testee
-	matrix *Matrix
-
-	mu        sync.Mutex
+	t         *Testee
+	matrix    *Matrix
+	monitor   *monitor.Monitor // of all cells
 	cells     report.Cells
 	outcomes  map[string]int
-	monitors  []*monitor.Monitor
 	offenders []*cellRun
-	over      bool     // no further cell is begun
 	failed    *cellRun // the cell at which the adapter failed
 	err       error
 }
 
 // A cellRun is a cell that is run, and what came of it.
 type cellRun struct {
-	index      int // in the matrix
 	cell       Cell
 	name       string
 	scenario   Scenario
@@ -225,57 +217,27 @@ type cellRun struct {
 	violations []trace.Violation
 	lacking    string // what the implementation said that it lacks
 	waited     bool   // in vain, or for an implementation that spins
-	alone      bool   // whether its session had run no cell before it
 }
 
-// worker runs cells in a session of its own.
-func (r *matrixRun) worker(queue <-chan *cellRun) {
-	m := r.t.newMonitor()
-	var session adapter.Session
-	used := false
-	defer func() {
-		var err error
-		if session != nil {
-			_, err = session.Close(context.Background())
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.monitors = append(r.monitors, m)
-		if err != nil && r.err == nil {
-			r.err = err
-		}
-	}()
-	for c := range queue {
-		r.mu.Lock()
-		over := r.over
-		if over {
-			r.cells.NotRun++
-		}
-		r.mu.Unlock()
-		if over {
-			continue
-		}
-		var err error
-		if session == nil {
-			session, err = r.t.adapter.NewSession(context.Background())
-			used = false
-		}
-		c.alone, used = !used, true
-		if err == nil {
-			m.Reset()
-			err = r.t.runCell(session, m, c)
-		}
-		if err == nil {
-			_, err = session.Do(context.Background(), []trace.Command{{Op: trace.Forget}})
-		}
-		if err != nil {
-			session = nil
-		}
-		r.note(c, err)
+// run runs a cell in a session of its own.
+func (r *matrixRun) run(c *cellRun) error {
+	session, err := r.t.adapter.NewSession(context.Background())
+	if err != nil {
+		return err
 	}
+	r.monitor.Reset()
+	if err := r.t.runCell(session, r.monitor, c); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), r.t.Options.Deadline)
+	defer cancel()
+	events, err := session.Close(ctx)
+	r.monitor.End(events)
+	c.judge(r.monitor)
+	return err
 }
 
-// runCell runs a cell in a session that has no objects. It goes from one run command to the next, and ends when one waits in
+// runCell carries out the commands of a cell. It goes from one run command to the next, and ends when one waits in
 // vain or the implementation spins.
 func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun) error {
 	exact := t.Description.Settling == trace.Exact
@@ -324,11 +286,15 @@ func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun
 			}
 		}
 	}
+	return nil
+}
+
+// judge takes the monitors' judgement of a cell.
+func (c *cellRun) judge(m *monitor.Monitor) {
 	c.violations = slices.Clone(m.Violations())
 	if c.waited && len(c.violations) == 0 {
 		c.violations = []trace.Violation{{Step: len(c.steps), Text: fmt.Sprintf("step %d: %s waited in vain", len(c.steps), c.steps[len(c.steps)-1].Command)}}
 	}
-	return nil
 }
 
 // spins tells whether the implementation did not come to rest.
@@ -338,14 +304,9 @@ func spins(reply *trace.Reply) bool {
 
 // note takes down what came of a cell.
 func (r *matrixRun) note(c *cellRun, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.over = r.over || c.waited || err != nil
 	switch {
 	case err != nil:
-		if r.err == nil {
-			r.err, r.failed = err, c
-		}
+		r.err, r.failed = err, c
 		return
 	case c.lacking != "":
 		r.cells.Unsupported[c.lacking]++
@@ -384,33 +345,20 @@ func countWire(outcomes map[string]int, s *trace.Step) {
 func (r *matrixRun) report() {
 	t := r.t
 	t.c.report.Cells, t.c.report.Scenarios, t.c.report.Outcomes = &r.cells, r.cells.Run, r.outcomes
-	for _, m := range r.monitors {
-		m.Reset() // what it saw go wrong is told below
-		t.judgeMonitor(m, "")
-	}
-	slices.SortFunc(r.offenders, func(a, b *cellRun) int { return cmp.Compare(a.index, b.index) })
+	r.monitor.Reset() // what it saw go wrong is told below
+	t.judgeMonitor(r.monitor, "")
 	told := map[string]int{}
-	var left []finding // over from other cells: these come last, because their transcripts alone show nothing
 	for _, c := range r.offenders {
 		rules := strings.Join(c.rules(), " ")
 		if told[rules]++; told[rules] <= tolerated {
-			own, others := r.again(c)
-			r.tell(own)
-			left = append(left, others)
+			r.tell(c)
 		}
-	}
-	for _, f := range left {
-		r.tell(f)
 	}
 	if r.err != nil {
-		c := r.failed
-		if c == nil {
-			t.broken(trace.Command{Op: "matrix"}, r.err)
-		}
 		if t.c.steps == nil {
-			t.c.steps = c.steps
+			t.c.steps = r.failed.steps
 		}
-		t.broken(trace.Command{Op: "matrix"}, fmt.Errorf("the cell %s: %w", c.name, r.err))
+		t.broken(trace.Command{Op: "matrix"}, fmt.Errorf("the cell %s: %w", r.failed.name, r.err))
 	}
 	if r.cells.Run == 0 && len(r.cells.Unsupported) > 0 {
 		t.skip(report.Unsupported, fmt.Sprintf("%s: %s", t.Description.Name, strings.Join(slices.Sorted(maps.Keys(r.cells.Unsupported)), ", ")))
@@ -427,35 +375,12 @@ func (c *cellRun) rules() []string {
 	return slices.Compact(rules)
 }
 
-// A finding is what a cell breaks, and how that is called.
-type finding struct {
-	cell       *cellRun
-	name       string
-	violations []trace.Violation
-}
-
-// again runs a cell again alone, if it was not alone in its session, and returns what it breaks by itself and what only after
-// others.
-func (r *matrixRun) again(c *cellRun) (own, others finding) {
-	if c.alone {
-		return finding{c, c.name, c.violations}, finding{}
-	}
-	if alone, err := r.t.aloneInSession(c); err == nil {
-		own = finding{alone, c.name, alone.violations}
-	}
-	others = finding{c, c.name + " (after other cells, not when run again alone)", slices.Clone(c.violations)}
-	others.violations = slices.DeleteFunc(others.violations, func(v trace.Violation) bool {
-		return slices.ContainsFunc(own.violations, func(o trace.Violation) bool { return o.Rule == v.Rule })
-	})
-	return own, others
-}
-
-// tell gives a finding to the case. The steps of the first are the case's.
-func (r *matrixRun) tell(f finding) {
+// tell gives what a cell breaks to the case. The steps of the first are the case's.
+func (r *matrixRun) tell(c *cellRun) {
 	t := r.t
 	first := t.c.steps == nil
-	for _, v := range f.violations {
-		v.Text = f.name + ": " + v.Text
+	for _, v := range c.violations {
+		v.Text = c.name + ": " + v.Text
 		if !first {
 			v.Step = 0
 		}
@@ -464,8 +389,8 @@ func (r *matrixRun) tell(f finding) {
 		}
 		t.c.report.Violations = append(t.c.report.Violations, v)
 	}
-	if first && len(f.violations) > 0 {
-		t.c.steps = f.cell.steps
+	if first {
+		t.c.steps = c.steps
 	}
 }
 
@@ -473,18 +398,4 @@ func (r *matrixRun) tell(f finding) {
 func (t *Testee) firstInForce() string {
 	i := slices.IndexFunc(t.c.rules, func(r spec.Rule) bool { return r.InForce(t.Options.Target) })
 	return t.c.rules[i].ID // a case has one, or it is not run
-}
-
-// aloneInSession runs a cell in a session of its own.
-func (t *Testee) aloneInSession(c *cellRun) (*cellRun, error) {
-	alone := &cellRun{index: c.index, name: c.name, scenario: c.scenario}
-	session, err := t.adapter.NewSession(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	if err := t.runCell(session, t.newMonitor(), alone); err != nil {
-		return nil, err
-	}
-	_, err = session.Close(context.Background())
-	return alone, err
 }
