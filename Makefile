@@ -12,7 +12,7 @@ build:
 
 run: build ## judge the embedded reference, then the machine's python3
 	$(BIN) run --strict
-	$(BIN) run --adapter python --python $(PYTHON) --strict
+	$(BIN) run --adapter python --python $(PYTHON) --strict --jobs 4 --baseline conformance/baselines/cpython.yaml
 
 test: ## all tests, under the race detector
 	go test -race -timeout 20m ./...
@@ -37,10 +37,10 @@ exhaustive: build ## every enumeration at full depth; takes minutes in process, 
 	$(BIN) run --strict --depth deep --label-filter 'reader.readuntil || reader.readline'
 
 pythons: build ## every Python that is here: python3, and what pyenv has
-	sh scripts/pythons.sh $(BIN) --jobs 2
+	sh scripts/pythons.sh $(BIN) --jobs 4 --baseline conformance/baselines/cpython.yaml
 
 uvloop: build ## uvloop in a virtual environment of its own, with stock asyncio as the control
-	sh scripts/uvloop.sh $(BIN) --jobs 2
+	sh scripts/uvloop.sh $(BIN) --jobs 4 --baseline conformance/baselines/uvloop.yaml
 
 bench: ## side by side with bufio and others, in one run; read the ratios
 	go test -run '^$$' -bench . -count 6 ./reference/... ./conformance/... | tee bench.out
