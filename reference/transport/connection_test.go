@@ -339,7 +339,7 @@ func TestPauseInDataReceived(t *testing.T) {
 		tr, peer := k.open(t, r, r.options())
 		_, err := peer.Write([]byte("one"))
 		must(t, err)
-		r.untilData(t, "one")
+		r.until(t, "one, and the pause", func() bool { return string(r.data) == "one" && r.running == 0 })
 		_, err = peer.Write([]byte("two"))
 		must(t, err)
 		must(t, tr.Write([]byte("ping"))) // a round trip, so that it would have come

@@ -69,13 +69,17 @@ func (r *recorder) note(event string, more func()) {
 	do := r.do[event]
 	delete(r.do, event)
 	t := r.t
-	close(r.changed)
-	r.changed = make(chan struct{})
+	tell := func() {
+		close(r.changed)
+		r.changed = make(chan struct{})
+	}
+	tell()
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.running--
-		r.mu.Unlock()
+		tell()
 	}()
 	if do != nil {
 		do(t)

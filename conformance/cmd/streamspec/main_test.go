@@ -95,7 +95,7 @@ func (f *faulty) Describe(ctx context.Context) (trace.Description, error) {
 	d, err := f.Adapter.Describe(ctx)
 	d.Name = "faulty " + f.kind
 	if f.kind == "empty" {
-		d.Capabilities = nil
+		d.Capabilities, d.BestEffort = nil, nil
 	}
 	return d, err
 }
