@@ -10,7 +10,7 @@ func Register(t *drive.Testee) {
 	for _, area := range []func(*drive.Testee){
 		readerRead, readerReadLine, readerReadExactly, readerReadUntil, readerFeed, readerIterate, readerErrors, readerPython, readerExhaustive,
 		writerWrite, writerClose, writerEOF, writerInfo, writerDrain, readerProtocol,
-		transportBase, transportRead, transportWrite, protocolBase, protocolStream, invariants, connectionMatrix,
+		transportBase, transportRead, transportWrite, protocolBase, protocolStream, transportPython, invariants, connectionMatrix,
 	} {
 		area(t)
 	}

@@ -77,6 +77,7 @@ const (
 	WriterDrain        Op = "writer.drain"
 	WriterWaitClosed   Op = "writer.wait_closed"
 
+	BareMake  Op = "bare.make"
 	ObjectHas Op = "object.has"
 
 	Cancel  Op = "cancel"
@@ -112,13 +113,13 @@ type Command struct {
 	Reader    string     `json:"reader,omitempty"`    // name of a reader
 	Protocol  string     `json:"protocol,omitempty"`  // name of a protocol
 	Program   []Reaction `json:"program,omitzero"`    // what a protocol does in its callbacks
-	Plain     *bool      `json:"plain,omitempty"`     // a protocol without any callback of its own
+	Plain     *bool      `json:"plain,omitempty"`     // a protocol without any callback of its own, a transport without any method of its own
 	Callback  string     `json:"callback,omitempty"`  // the form of a client-connected callback: function or coroutine
 	Chunks    []Data     `json:"chunks,omitzero"`     // what is written by writelines
 	Container Container  `json:"container,omitempty"` // what the chunks are in; a list when not given
 	High      *int       `json:"high,omitempty"`      // the high mark, bytes
 	Low       *int       `json:"low,omitempty"`       // the low mark, bytes
-	Name      string     `json:"name,omitempty"`      // of a piece of information, or of an operation
+	Name      string     `json:"name,omitempty"`      // of a piece of information, of an operation, or of a class
 	Default   *string    `json:"default,omitempty"`   // what is wanted where there is no such information
 	Eager     *bool      `json:"eager,omitempty"`     // run by hand as far as it goes without giving way
 

@@ -268,6 +268,14 @@ var Commands = []CommandSpec{
 		Arg{Name: "eager", Type: BoolArg, Doc: "true (capability python-surface): it is run by hand, as far as it goes without giving way; if it gives way it is pending, and given up"}),
 	onWriter(Start, WriterWaitClosed, "none", "Waits until the stream is closed."),
 	{
+		Op: BareMake, Style: Make, Makes: "transport", Needs: CapPythonSurface,
+		Args: []Arg{
+			{Name: "name", Type: TextArg, Required: true, Doc: "the class, one of the documents' transports"},
+			{Name: "plain", Type: BoolArg, Doc: "true: nothing is added to it; not given: what its write is given is told as items"},
+		},
+		Result: "none", Doc: `Makes a transport of a base class, whose information is "here" under the name known.`,
+	},
+	{
 		Op: ObjectHas, Style: Call, On: "transport, writer or protocol", Needs: CapTransport,
 		Args:   []Arg{{Name: "name", Type: TextArg, Required: true, Doc: "the operation, as the documents name it"}},
 		Result: "bool", Doc: "Asks whether an object has an operation.",

@@ -38,6 +38,7 @@ type protocol struct {
 	opening *call // that opens a connection with it
 	calls   map[trace.EventName]int
 	silent  bool // forgotten: nothing that happens to it is told, and it does nothing
+	running int  // callbacks that were told
 }
 
 func (p *protocol) ConnectionMade(t BaseTransport) error {
@@ -101,12 +102,19 @@ func (p *protocol) react(e trace.Event) (result *trace.Value, err error) {
 	if !quiet {
 		p.w.note(e)
 		p.calls[e.Ev]++
+		p.running++
 	}
 	nth := p.calls[e.Ev]
 	p.w.mu.Unlock()
 	if quiet {
 		return nil, nil
 	}
+	defer func() {
+		p.w.mu.Lock()
+		defer p.w.mu.Unlock()
+		p.running--
+		p.w.changed.Broadcast()
+	}()
 	for i := range p.program {
 		r := &p.program[i]
 		if r.In != e.Ev || r.Nth != 0 && r.Nth != nth {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/metrics"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -145,8 +146,21 @@ func (w *world) awaitWire(holds func() bool, d time.Duration) bool {
 	return holds()
 }
 
-// patience is how long calls may take to come back when they have been cancelled.
+// patience is how long calls may take to come back when they have been cancelled, and callbacks when their connections have been
+// aborted.
 const patience = 10 * time.Second
+
+// awaitCallbacks waits for the callbacks of protocols that have been forgotten. One that still runs is about to carry out a
+// command, and would do it to what has the same name by then. In a bubble no protocol of the kit is called.
+func (w *world) awaitCallbacks(protocols []*protocol) {
+	if w.wire == nil {
+		return
+	}
+	running := func(p *protocol) bool { return p.running > 0 }
+	if !w.awaitWire(func() bool { return !slices.ContainsFunc(protocols, running) }, patience) {
+		w.die(&adapter.Failure{Kind: adapter.Hang, Text: fmt.Sprintf("a callback did not come back within %s when its connection was aborted", patience)})
+	}
+}
 
 // onWire is what a session does while its world stands on a wire.
 func (s *session) onWire(w *world) bool {
@@ -162,6 +176,13 @@ func (s *session) onWire(w *world) bool {
 		w.wire = nil
 	}()
 	more := w.live(s.work)
+	w.mu.Lock()
+	death := w.death
+	w.mu.Unlock()
+	if death != nil {
+		s.fail(death)
+		return false
+	}
 	if left := w.handsLeft(); left > 0 {
 		s.fail(&adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("when its calls were cancelled, %d of them did not come back", left)})
 		return false

@@ -686,6 +686,7 @@ func (w *world) forget(names []string) {
 			call.cancel()
 		}
 	}
+	var protocols []*protocol
 	var connections []BaseTransport
 	var raws []*raw
 	for name, o := range w.objects {
@@ -695,6 +696,7 @@ func (w *world) forget(names []string) {
 		switch o := o.(type) {
 		case *protocol:
 			o.silent = true
+			protocols = append(protocols, o)
 		case *mock, Reader:
 		case BaseTransport:
 			connections = append(connections, o)
@@ -709,6 +711,7 @@ func (w *world) forget(names []string) {
 	for _, r := range raws {
 		r.drop()
 	}
+	w.awaitCallbacks(protocols)
 	w.settle()
 	w.mu.Lock()
 	defer w.mu.Unlock()

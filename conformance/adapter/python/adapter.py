@@ -1386,6 +1386,26 @@ def mock_make(session, command):
     return NONE
 
 
+# Transports of the base classes.
+
+
+@command("bare.make")
+def bare_make(session, command):
+    base = attribute(session.library, command["name"])
+    cls = base if command.get("plain") else told_of_writes(session, command["as"], base)
+    return session.make(command, session.transports, cls, extra={"known": "here"})
+
+
+def told_of_writes(session, name, base):
+    """Return a subclass of a transport whose write tells what it is given."""
+
+    class Told(base):
+        def write(self, data):
+            session.emit("item", on=name, value=encode_value(data))
+
+    return Told
+
+
 # Raw ends.
 
 

@@ -231,6 +231,11 @@ func (p *program) connectionStep(c trace.Command, recorded string) {
 			args += ", lambda reader, writer: print(\"    client connected\")"
 		}
 		p.line(fmt.Sprintf("%s = asyncio.StreamReaderProtocol(%s)", p.name(c.As), args), "")
+	case trace.BareMake:
+		p.line(fmt.Sprintf("named[%s] = asyncio.%s(extra={\"known\": \"here\"})", pyText(c.As), c.Name), "")
+		if c.Plain == nil || !*c.Plain {
+			p.line(fmt.Sprintf("%s.write = lambda data: print(\"    written:\", data)", p.object(c.As)), "")
+		}
 	case trace.ConnectionOpen:
 		args := fmt.Sprintf("%s, %s, %s", pyText(c.As), p.object(c.Raw), p.object(c.Protocol))
 		if c.Exception != nil {

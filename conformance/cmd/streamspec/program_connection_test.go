@@ -82,6 +82,13 @@ func TestConnectionsInPython(t *testing.T) {
 			{Op: trace.RawMake, As: "w3", Kind: trace.WriteFile},
 			{Op: trace.ProtocolMake, As: "p3", Plain: trace.Bool(true)},
 		}, []string{"c1 returned b'x'", "c2 raised ScriptedError("}},
+		"a base class": {[]trace.Command{
+			{Op: trace.BareMake, As: "b.transport", Name: "Transport"},
+			on(trace.TransportGetExtraInfo, "b.transport", func(c *trace.Command) { c.Name = "known" }),
+			on(trace.TransportWriteLines, "b.transport", func(c *trace.Command) { c.Chunks = []trace.Data{*trace.D("a"), *trace.D("b")} }),
+			{Op: trace.BareMake, As: "c.transport", Name: "Transport", Plain: trace.Bool(true)},
+			on(trace.TransportClose, "c.transport"),
+		}, []string{"returned 'here'", "written: b'ab'", "raised NotImplementedError"}},
 		"a reader protocol by hand": {[]trace.Command{
 			{Op: trace.ReaderMake, As: "r"}, {Op: trace.MockMake, As: "t"},
 			{Op: trace.ReaderProtocolMake, As: "p", Reader: "r"},
