@@ -232,10 +232,11 @@ func (p *program) connectionStep(c trace.Command, recorded string) {
 		}
 		p.line(fmt.Sprintf("%s = asyncio.StreamReaderProtocol(%s)", p.name(c.As), args), "")
 	case trace.BareMake:
-		p.line(fmt.Sprintf("named[%s] = asyncio.%s(extra={\"known\": \"here\"})", pyText(c.As), c.Name), "")
+		class := "asyncio." + c.Name
 		if c.Plain == nil || !*c.Plain {
-			p.line(fmt.Sprintf("%s.write = lambda data: print(\"    written:\", data)", p.object(c.As)), "")
+			class = fmt.Sprintf("type(\"Told\", (%s,), {\"write\": lambda self, data: print(\"    written:\", data)})", class)
 		}
+		p.line(fmt.Sprintf("%s = %s(extra={\"known\": \"here\"})", p.object(c.As), class), "")
 	case trace.ConnectionOpen:
 		args := fmt.Sprintf("%s, %s, %s", pyText(c.As), p.object(c.Raw), p.object(c.Protocol))
 		if c.Exception != nil {
