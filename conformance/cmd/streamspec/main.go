@@ -26,6 +26,9 @@ const issues = "https://github.com/streamspec/streamspec/issues"
 func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(800) // enumerating makes much garbage and keeps little
+		if os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(512 << 20) // but what goes over connections is large
+		}
 	}
 	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
 }
