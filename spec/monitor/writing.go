@@ -278,9 +278,9 @@ func (o *writing) sized(c *connection, a *action, returned *trace.Value) {
 		return
 	}
 	s := *returned.Int
-	bound := len(o.bytes) - a.received
-	if c.exact {
-		bound = min(bound, o.atMost)
+	bound := len(o.bytes)
+	if c.exact { // otherwise it may be about to take notice of what the system took, though the peer has received that
+		bound = min(bound-a.received, o.atMost)
 	}
 	c.exercise("transport.write.buffer-size")
 	switch {

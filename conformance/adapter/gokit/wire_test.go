@@ -6,12 +6,15 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/streamspec/streamspec/conformance/adapter"
+	"github.com/streamspec/streamspec/conformance/adapter/gokit"
 	"github.com/streamspec/streamspec/conformance/adapter/reference"
 	"github.com/streamspec/streamspec/spec/trace"
 )
@@ -477,6 +480,70 @@ func TestRawEnds(t *testing.T) {
 	got = says(do(t, s, makeRaw(trace.Unix), on(trace.RawSockName, "w"), makeProtocol(), connect, run("c"), trace.Command{Op: trace.TransportGetExtraInfo, On: "c.transport", Name: "peername"}, on(trace.RawClose, "w"), send("x"), recv("c1", 1)))
 	if want := []string{`returned the text ""`, `returned the text ""`}; !cmp.Equal(want, []string{got[1], got[5]}) || got[7] != "raised os-error" {
 		t.Errorf("a Unix socket: %q", got)
+	}
+	end(t, s)
+}
+
+// TestAClosedRawEndTouchesNoOther closes a raw end that receives, and sees that the next one, whose descriptor has the same
+// number, keeps what is its own.
+func TestAClosedRawEndTouchesNoOther(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	for _, kind := range []trace.EndKind{trace.TCP, trace.Unix} {
+		s := begin(t, reference.New())
+		for range 50 {
+			next := on(trace.RawSend, "w2")
+			next.Data = trace.D("theirs")
+			of2 := trace.Command{Op: trace.RawRecv, On: "w2", As: "c2", N: trace.Int(5)}
+			replies := do(t, s, makeRaw(kind), soon(recv("c1", 9)), soon(on(trace.RawClose, "w")), makeAs("w2", kind), makeProtocol(onEvent(trace.ConnectionMade, write("yours"))),
+				trace.Command{Op: trace.ConnectionOpen, As: "c", Raw: "w2", Protocol: "p"}, send("x"), next, delivered(6), of2, run("c2"), run("c1"), forget)
+			got := says(replies)
+			if got[6] != "raised os-error" || !strings.HasPrefix(got[8], "returned true") || !strings.HasPrefix(got[11], "returned true") || !strings.Contains(strings.Join(got, "; "), `returned "yours"`) {
+				t.Fatalf("got %q", got)
+			}
+		}
+		end(t, s)
+	}
+}
+
+// lingering is a transport whose first write comes back only when it has been aborted, and then not at once.
+type lingering struct {
+	gokit.Transport
+	abort   sync.Once
+	aborted chan struct{}
+	written atomic.Int32
+}
+
+func (l *lingering) Abort() error {
+	l.abort.Do(func() { close(l.aborted) })
+	return nil
+}
+
+func (l *lingering) Write([]byte) error {
+	<-l.aborted
+	time.Sleep(20 * time.Millisecond)
+	l.written.Add(1)
+	return nil
+}
+
+// TestForgettingWaitsForCallbacks sees that no command of a callback is carried out when its session has forgotten it: it would
+// be done to what has the same name in the next scenario.
+func TestForgettingWaitsForCallbacks(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	var l *lingering
+	impl := gokit.Implementation{Ends: []trace.EndKind{trace.Unix}, Connect: func(end gokit.End, p gokit.Protocol, _ gokit.Report) (gokit.BaseTransport, error) {
+		l = &lingering{aborted: make(chan struct{})}
+		defer end.Unix.Close()
+		return l, p.ConnectionMade(l)
+	}}
+	s := begin(t, gokit.New(impl))
+	for range 3 {
+		replies := do(t, s, makeRaw(trace.Unix), makeProtocol(onEvent(trace.ConnectionMade, write("a"), write("b"))), connect, sure(trace.Doing, "p"), forget)
+		if got := says(replies)[4]; got != "returned none" {
+			t.Errorf("forgetting %s", got)
+		}
+		if n := l.written.Load(); n != 1 {
+			t.Errorf("%d commands had been carried out when all was forgotten, want 1", n)
+		}
 	}
 	end(t, s)
 }

@@ -1176,6 +1176,8 @@ def abort(transport):
     """Abort a transport whose session does not want to know how."""
     try:
         getattr(transport, "abort", transport.close)()  # a pipe that is read can only be closed
+    except NotImplementedError:  # and some say so this way
+        transport.close()
     except FAILURES:
         pass
 

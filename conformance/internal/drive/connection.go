@@ -9,14 +9,16 @@ import (
 // A Raw is the handle of a raw end: the other end of a connection, which is the suite's. It is worked by system calls and
 // never by the implementation.
 type Raw struct {
-	t    *Testee
-	name string
 	Kind trace.EndKind
+
+	t        *Testee
+	name     string
+	received *Call // the last; nil: none
 }
 
 // NewRaw makes a connection whose far end can be opened. The kernel's buffers are small, so that little data fills them.
 func (t *Testee) NewRaw(kind trace.EndKind) *Raw {
-	raw := &Raw{t, t.name("w"), kind}
+	raw := &Raw{Kind: kind, t: t, name: t.name("w")}
 	t.do(trace.Command{Op: trace.RawMake, As: raw.name, Kind: kind, Buffer: smallBuffer[kind]})
 	return raw
 }
@@ -54,17 +56,27 @@ func (raw *Raw) SendAll(data string) {
 }
 
 // Recv receives n bytes, and fewer only at the end of the stream. It takes no more from the kernel.
-func (raw *Raw) Recv(n int) *Call {
-	return raw.t.call(trace.Command{Op: trace.RawRecv, On: raw.name, N: &n})
-}
+func (raw *Raw) Recv(n int) *Call { return raw.receive(trace.Command{N: &n}) }
 
 // RecvAll receives everything up to the end of the stream.
-func (raw *Raw) RecvAll() *Call { return raw.call(trace.RawRecv) }
+func (raw *Raw) RecvAll() *Call { return raw.receive(trace.Command{}) }
+
+// receive begins to receive when what was begun before has come back: a raw end can do one at a time.
+func (raw *Raw) receive(c trace.Command) *Call {
+	if before := raw.received; before != nil {
+		if _, _, pending := before.outcome(); pending {
+			raw.t.fail(before.String()+"; permitted: returned or raised, whatever", 2)
+		}
+	}
+	c.Op, c.On = trace.RawRecv, raw.name
+	raw.received = raw.t.call(c)
+	return raw.received
+}
 
 // RecvWithoutRunning receives n bytes while the implementation does not run, where that can be prevented.
 func (raw *Raw) RecvWithoutRunning(n int) *Call {
 	ms := int(raw.t.Options.Deadline.Milliseconds()) / 2
-	return raw.t.call(trace.Command{Op: trace.RawRecv, On: raw.name, N: &n, Ms: ms, NoSettle: true})
+	return raw.receive(trace.Command{N: &n, Ms: ms, NoSettle: true})
 }
 
 // End ends the stream to the implementation: a socket stays open for receiving, a pipe is closed.
