@@ -104,6 +104,17 @@ func protocolBase(t *Testee) {
 				t.Expect(c.Protocol).To(HaveLived(made, lost))
 			})
 
+		itEach(writingKinds, "calls connection_lost once when the peer goes while what was queued is sent after close",
+			Rule("protocol.base.lost-once"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				fill(c)
+				c.Transport.Close()
+				c.Raw.Close()
+				t.Expect(c.Protocol).To(HaveLost())
+				t.Expect(c.Raw.FarOpen()).To(Become(ReturnBool(false)))
+				t.Expect(c.Protocol.Count(lost)).To(Equal(1), "calls of connection_lost")
+			})
+
 		itEnds("calls all others in between", Rule("protocol.base.others-between"), func(_ wayToEnd, c *Connection) {
 			t.Expect(c.Protocol).To(HaveLost())
 			order := c.Protocol.Order(made, data, eof, lost, paused, resumed)
@@ -196,6 +207,18 @@ func protocolBase(t *Testee) {
 					}
 				}
 				t.Expect(c.Protocol).To(HaveLostWith(OneOf(ConnectionReset, BrokenPipe)))
+			})
+		It("gives connection_lost the error of a write in the same breath in which the peer goes: write-pipe",
+			Rule("protocol.base.abnormal-loss-has-error"), func() {
+				// Only an event loop that the adapter runs cannot notice that the peer has gone before the write, of which
+				// nothing would be lost then.
+				t.Needs(trace.CapPythonSurface)
+				c := t.Connect(trace.WritePipe)
+				t.WithoutSettling(func() {
+					c.Raw.Close()
+					c.Transport.Write("nobody reads this")
+				})
+				t.Expect(c.Protocol).To(HaveLostWith(BrokenPipe))
 			})
 		itEach(writingKinds, "gives connection_lost the error when the peer goes while something is queued",
 			Rule("protocol.base.abnormal-loss-has-error"), func(kind trace.EndKind) {

@@ -204,6 +204,27 @@ func protocolStream(t *Testee) {
 					t.Expect(c.Protocol).To(HaveLostCleanly())
 				})
 		}
+		for _, first := range []string{"we", "the peer"} {
+			itEach(socketKinds, "leaves closing to the protocol when both sides have ended, of which was first: "+first,
+				Rule("protocol.stream.truthy-eof-keeps-open"), func(kind trace.EndKind) {
+					c := t.Connect(kind, In(eof).ReturningTrue())
+					c.Transport.Write("all")
+					if first == "we" {
+						c.Transport.WriteEOF()
+					}
+					c.Raw.End()
+					t.Expect(c.Protocol).To(HaveLived(made, eof))
+					if first == "the peer" {
+						c.Transport.WriteEOF()
+					}
+					t.Expect(c.Raw.RecvAll()).To(Return("all"))
+					t.Expect(c.Transport.IsClosing()).To(ReturnBool(false))
+					t.Expect(c.Protocol).To(HaveLived(made, eof))
+					c.Transport.Close()
+					t.Expect(c.Protocol).To(HaveLived(made, eof, lost))
+					t.Expect(c.Protocol).To(HaveLostCleanly())
+				})
+		}
 		itEach(readingKinds, "closes at the end of the stream by default",
 			Rule("protocol.stream.default-eof-closes"), func(kind trace.EndKind) {
 				c := t.Prepare(kind)

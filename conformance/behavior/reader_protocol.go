@@ -263,7 +263,7 @@ func readerProtocolOnWire(t *Testee) {
 		s.LetGo(true, false)
 		s.Raw.SendAll(Pattern(200_000))
 		t.Expect(s.Raw.FarOpen()).To(ReturnBool(true))
-		s.Raw.End()
+		s.Transport.Close()
 		t.Expect(s.Raw.FarOpen()).To(Become(ReturnBool(false)))
 	})
 }

@@ -307,6 +307,13 @@ func transportBase(t *Testee) {
 			t.Expect(c.Transport.Info("sockname")).To(ReturnTheSameAs(c.Raw.PeerName()))
 			t.Expect(c.Transport.Info("peername")).To(ReturnTheSameAs(c.Raw.SockName()))
 		})
+		It("knows its names from connection_made on: tcp", Rule("transport.base.socket-info"), func() {
+			info := func(name string) Action { return Action{Op: trace.TransportGetExtraInfo, Name: name} }
+			c := t.Connect(trace.TCP, In(made).Doing(info("sockname"), info("peername")))
+			t.Expect(c.Protocol.Await(did, 2)).To(BeTrue(), "get_extra_info came back inside connection_made")
+			ours, peers := c.Raw.PeerName().Returned().String(), c.Raw.SockName().Returned().String()
+			t.Expect(c.Protocol.Answers()).To(Equal([]string{ours, peers}))
+		})
 		It("knows the socket, which has no names: unix", Rule("transport.base.socket-info"), func() {
 			c := t.Connect(trace.Unix)
 			t.Expect(c.Transport.Info("socket")).To(ReturnSomething())
@@ -386,6 +393,21 @@ func transportBase(t *Testee) {
 				c.Transport.Close()
 				t.Expect(next).To(HaveLived(lost))
 				t.Expect(c.Protocol).To(HaveLived(made))
+			})
+		itEach(writingKinds, "pauses, resumes and loses the protocol that was set before",
+			Rule("transport.base.set-protocol"), func(kind trace.EndKind) {
+				c := narrow(t, kind)
+				next := t.NewProtocol(c.Transport)
+				c.Transport.SetProtocol(next)
+				text := Pattern(much)
+				c.Transport.Write(text)
+				t.Expect(next).To(HaveFlow(paused))
+				t.Expect(c.Raw.Recv(len(text))).To(Return(text))
+				t.Expect(next).To(HaveFlow(paused, resumed))
+				c.Transport.Abort()
+				t.Expect(next).To(HaveLived(lost))
+				t.Expect(c.Protocol).To(HaveLived(made))
+				t.Expect(c.Protocol).To(HaveFlow())
 			})
 		itEach(allKinds, "knows its protocol", Rule("transport.base.get-protocol"), func(kind trace.EndKind) {
 			c := t.Connect(kind)
@@ -520,7 +542,9 @@ func transportBase(t *Testee) {
 		itEach(socketKinds, "gives a wrapper for the socket",
 			Rule("transport.base.socket-is-wrapped"), func(kind trace.EndKind) {
 				t.Needs(trace.CapPythonSurface)
-				t.Expect(t.Connect(kind).Transport.Info("socket")).To(ReturnTextWith("TransportSocket"))
+				info := t.Connect(kind).Transport.Info("socket")
+				t.Expect(info).To(ReturnTextWith("Socket"))
+				t.Expect(info).NotTo(ReturnText("socket.socket"))
 			})
 		itEach(allKinds, "still knows after it is closed what it knew",
 			Rule("transport.base.info-after-close"), func(kind trace.EndKind) {

@@ -204,12 +204,16 @@ func transportRead(t *Testee) {
 				c := t.Prepare(kind, In(made).Doing(PauseReading))
 				c.Raw.Send("early")
 				c.Open()
-				t.Expect(c.Transport.IsReading()).To(ReturnBool(false))
 				c.Raw.Send(", and later")
 				t.Settle()
 				t.Expect(c.Protocol).To(HaveReceived(""))
 				c.Transport.ResumeReading()
 				t.Expect(c.Protocol).To(HaveReceived("early, and later"))
+			})
+		itEach(readingKinds, "is not reading after a pause in connection_made",
+			Rule("transport.read.pause-in-connection-made"), func(kind trace.EndKind) {
+				c := t.Connect(kind, In(made).Doing(PauseReading))
+				t.Expect(c.Transport.IsReading()).To(ReturnBool(false))
 			})
 		itEach(readingKinds, "does not report the end of the stream while it is paused",
 			Rule("transport.read.eof-waits-for-resume"), func(kind trace.EndKind) {
@@ -243,6 +247,21 @@ func transportRead(t *Testee) {
 				t.Expect(c.Protocol).To(HaveLived(made, data))
 				c.Transport.ResumeReading()
 				t.Expect(c.Protocol).To(HaveLived(made, data, eof, lost))
+			})
+
+		itEach(readingKinds, "does not report the end of the stream that came with data in which it was paused",
+			Rule("transport.read.eof-waits-for-resume"), func(kind trace.EndKind) {
+				c := t.Connect(kind, In(data).Doing(PauseReading))
+				c.Transport.PauseReading()
+				c.Raw.Send("ab")
+				c.Raw.End()
+				c.Transport.ResumeReading()
+				t.Expect(c.Protocol.Await(did, 1)).To(BeTrue(), "pause_reading came back")
+				t.Settle()
+				t.Expect(c.Protocol).To(HaveLived(made, data))
+				c.Transport.ResumeReading()
+				t.Expect(c.Protocol).To(HaveLived(made, data, eof, lost))
+				t.Expect(c.Protocol).To(HaveReceived("ab"))
 			})
 
 		itEach(readingKinds, "does nothing when it is paused or resumed after close",

@@ -73,6 +73,16 @@ func transportWrite(t *Testee) {
 				t.Expect(c.Transport.Close()).To(ReturnNone())
 				t.Expect(c.Protocol).To(HaveLived(made, lost))
 			})
+		itEach(writingKinds, "drops what is queued at abort after write_eof",
+			Rule("transport.write.abort-discards"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				text := Pattern(3 * much)
+				c.Transport.Write(text)
+				c.Transport.WriteEOF()
+				t.Expect(c.Transport.Abort()).To(ReturnNone())
+				t.Expect(c.Raw.RecvAll()).To(partOf(text))
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+			})
 		itEach(writingKinds, "drops what is queued at abort from inside pause_writing",
 			Rule("transport.write.abort-discards"), func(kind trace.EndKind) {
 				c := narrow(t, kind, In(paused).Doing(Abort))
@@ -220,6 +230,18 @@ func transportWrite(t *Testee) {
 				t.Expect(tr.WriteBufferLimits()).To(ReturnMarksThat("of which the low one is 50", func(low, high int) bool { return low == 50 && low <= high }))
 				t.Expect(tr.SetWriteBufferLimits(nil, nil)).To(ReturnNone())
 				t.Expect(tr.WriteBufferLimits()).To(inOrder())
+			})
+		itEach(writingKinds, "has the marks that were set, whatever else is done",
+			Rule("transport.write.set-limits"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				t.Expect(c.Transport.SetMarks(7, 100)).To(ReturnNone())
+				text := Pattern(much)
+				c.Transport.Write(text)
+				t.Expect(c.Transport.WriteBufferLimits()).To(ReturnMarks(7, 100))
+				t.Expect(c.Raw.Recv(len(text))).To(Return(text))
+				t.Expect(c.Transport.WriteBufferLimits()).To(ReturnMarks(7, 100))
+				c.Transport.SetProtocol(t.NewProtocol(c.Transport))
+				t.Expect(c.Transport.WriteBufferLimits()).To(ReturnMarks(7, 100))
 			})
 		DescribeTable("refuses a low mark above the high one", Rule("transport.write.low-not-above-high"),
 			func(low, high int, accepted bool) {
@@ -379,11 +401,12 @@ func transportWrite(t *Testee) {
 		itEach(writingKinds, "resumes writing when low and high mark are the same",
 			Rule("transport.write.resumes-at-low"), func(kind trace.EndKind) {
 				c := t.Connect(kind, In(resumed).Doing(WriteBufferSize))
-				text := Pattern(much)
-				c.Transport.Write(text[:much/2])
+				text := Pattern(2 * much)
+				c.Transport.SetHigh(2 * much) // so that nothing pauses before the marks are set
+				c.Transport.Write(text[:much])
 				mark := c.Transport.Queued()
 				c.Transport.SetMarks(mark, mark)
-				c.Transport.Write(text[much/2:])
+				c.Transport.Write(text[much:])
 				t.Expect(c.Protocol).To(HaveFlow(paused))
 				t.Expect(c.Raw.Recv(len(text))).To(Return(text))
 				t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
@@ -402,6 +425,17 @@ func transportWrite(t *Testee) {
 					t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
 				})
 		}
+
+		itEach(socketKinds, "resumes writing after write_eof too",
+			Rule("transport.write.resumes-at-low"), func(kind trace.EndKind) {
+				c := narrow(t, kind)
+				text := Pattern(much)
+				c.Transport.Write(text)
+				t.Expect(c.Protocol).To(HaveFlow(paused))
+				c.Transport.WriteEOF()
+				t.Expect(c.Raw.RecvAll()).To(Return(text))
+				t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
+			})
 
 		itEach(writingKinds, "pauses and resumes in turn",
 			Rule("transport.write.pause-and-resume-alternate"), func(kind trace.EndKind) {
@@ -515,12 +549,33 @@ func transportWrite(t *Testee) {
 					t.Expect(c.Raw.Recv(6)).To(Return("abcdef"))
 					t.Expect(c.Transport.WriteBufferSize()).To(Become(ReturnInt(0)))
 					written := fill(c)
-					c.Transport.WriteLinesIn(container, Chunks("ghi", "", "jk", "l", "")...)
+					c.Transport.WriteLinesIn(container, Chunks("ghi", "", "jk", "l")...)
 					t.Expect(c.Raw.Recv(written)).To(ReturnLength(written))
 					t.Expect(c.Raw.Recv(6)).To(Return("ghijkl"))
 					t.Expect(c.Transport.WriteBufferSize()).To(Become(ReturnInt(0)))
 				})
 		}
+		itEach(writingKinds, "may be aborted, and writes nothing more, when it was closed with data queued and is lost",
+			Rule("transport.write.abort-after-close", "writer.write.after-close-discarded"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				written := fill(c)
+				c.Transport.Close()
+				t.Expect(c.Raw.RecvAll()).To(ReturnLength(written))
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+				t.Expect(c.Transport.Write("too late")).To(ReturnNone())
+				t.Expect(c.Transport.Abort()).To(ReturnNone())
+				t.Expect(c.Protocol).To(HaveLived(made, lost))
+			})
+		itEach(writingKinds, "sends what is written inside resume_writing before it is closed there",
+			Rule("transport.base.close-flushes"), func(kind trace.EndKind) {
+				c := t.Connect(kind, In(resumed).Doing(Write("the last"), Close))
+				c.Transport.SetHigh(0)
+				text := Pattern(much)
+				c.Transport.Write(text)
+				t.Expect(c.Protocol).To(HaveFlow(paused))
+				t.Expect(c.Raw.RecvAll()).To(Return(text + "the last"))
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+			})
 		itEach(writingKinds, "writes many chunks in one writelines",
 			Rule("transport.write.writelines-equals-writes"), func(kind trace.EndKind) {
 				c := t.Connect(kind)

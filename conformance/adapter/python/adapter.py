@@ -1173,13 +1173,15 @@ def done():
 
 
 def abort(transport):
-    """Abort a transport whose session does not want to know how."""
-    try:
-        getattr(transport, "abort", transport.close)()  # a pipe that is read can only be closed
-    except NotImplementedError:  # and some say so this way
-        transport.close()
-    except FAILURES:
-        pass
+    """Abort a transport whose session does not want to know how, or close one that can only be closed."""
+    for method in ("abort", "close"):
+        try:
+            getattr(transport, method)()
+            return
+        except (AttributeError, NotImplementedError):
+            pass
+        except FAILURES:
+            return
 
 
 def retrieve(task):
