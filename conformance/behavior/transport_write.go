@@ -568,7 +568,7 @@ func transportWrite(t *Testee) {
 			})
 		itEach(writingKinds, "sends what is written inside resume_writing before it is closed there",
 			Rule("transport.base.close-flushes"), func(kind trace.EndKind) {
-				c := t.Connect(kind, In(resumed).Doing(Write("the last"), Close))
+				c := t.Connect(kind, In(resumed).Number(1).Doing(Write("the last"), Close))
 				c.Transport.SetHigh(0)
 				text := Pattern(much)
 				c.Transport.Write(text)
