@@ -42,15 +42,17 @@ func (raw *Raw) Send(data string) int {
 
 // SendAll sends everything. It is for data that fit into the kernel's buffers, or that the implementation reads.
 func (raw *Raw) SendAll(data string) {
-	for waited := 0; len(data) > 0; waited += patience {
+	for waited := 0; len(data) > 0; {
 		n := raw.Send(data)
 		data = data[n:]
-		if n == 0 && !raw.t.exact() && waited < int(raw.t.Options.Deadline.Milliseconds())/2 {
-			raw.t.pass()
-			continue
-		}
-		if n == 0 {
+		switch {
+		case n > 0:
+			waited = 0
+		case raw.t.exact() || waited >= int(raw.t.Options.Deadline.Milliseconds())/2:
 			raw.t.fail("the implementation does not read what the raw end "+raw.name+" sends", 1)
+		default:
+			raw.t.pass()
+			waited += patience
 		}
 	}
 }

@@ -25,9 +25,6 @@ func (t *Testee) NewProtocol(tr *Transport, program ...Reaction) *Protocol {
 				r.Do[i].On = tr.name()
 			}
 		}
-		if r.Raise != nil {
-			t.c.failing[*r.Raise] = true
-		}
 		c.Program = append(c.Program, trace.Reaction(r))
 	}
 	t.do(c)

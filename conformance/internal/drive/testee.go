@@ -74,7 +74,6 @@ type testcase struct {
 	told       map[happening][]*trace.Event // by event and object, and by object alone
 	bestEffort bool                         // the case is about connections whose settling is best-effort
 	asking     bool                         // what is called is to be found missing
-	failing    map[string]bool              // the texts of the exceptions that callbacks raise on purpose
 	ended      bool                         // the verdict stands
 	started    time.Time
 }
@@ -94,7 +93,7 @@ func New(a adapter.Adapter, d trace.Description, catalogue *spec.Catalogue, o Op
 func (t *Testee) Begin(id string, rules []string) {
 	t.c = &testcase{
 		report: report.Case{ID: id, Rules: rules}, started: time.Now(),
-		names: map[string]int{}, finished: map[string]*trace.Event{}, items: map[string][]trace.Bytes{}, told: map[happening][]*trace.Event{}, mocks: map[string]*Mock{}, failing: map[string]bool{},
+		names: map[string]int{}, finished: map[string]*trace.Event{}, items: map[string][]trace.Bytes{}, told: map[happening][]*trace.Event{}, mocks: map[string]*Mock{},
 		monitor: t.newMonitor(),
 	}
 	inForce := 0
@@ -183,7 +182,7 @@ func (t *Testee) do(c trace.Command) trace.Reply {
 	case reply.Unsupported != "":
 		t.skip(report.Unsupported, reply.Unsupported)
 	}
-	seen := t.unexpected(reply)
+	seen := &reply
 	if t.c.asking {
 		seen = &trace.Reply{Returned: &trace.Value{}, Events: seen.Events}
 	}
@@ -192,16 +191,6 @@ func (t *Testee) do(c trace.Command) trace.Reply {
 		t.note(&reply.Events[i])
 	}
 	return reply
-}
-
-// unexpected returns the reply without the reports of exceptions that callbacks raise on purpose.
-func (t *Testee) unexpected(r trace.Reply) *trace.Reply {
-	if len(t.c.failing) > 0 {
-		r.Events = slices.DeleteFunc(slices.Clone(r.Events), func(e trace.Event) bool {
-			return e.Ev == trace.Unhandled && e.Raised != nil && e.Raised.Kind == trace.Scripted && t.c.failing[e.Raised.Message]
-		})
-	}
-	return &r
 }
 
 func (t *Testee) note(e *trace.Event) {
@@ -314,7 +303,7 @@ func (t *Testee) End() {
 		if err != nil && !c.ended {
 			t.broken(trace.Command{Op: "session.close"}, err)
 		}
-		c.monitor.End(t.unexpected(trace.Reply{Events: events}).Events)
+		c.monitor.End(events)
 	}
 	t.judgeMonitor(c.monitor, "")
 	c.report.Violations = onceSaid(c.report.Violations)
