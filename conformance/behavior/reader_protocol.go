@@ -68,8 +68,8 @@ func readerProtocolByHand(t *Testee) {
 	})
 
 	calls := Rule("reader_protocol.calls-client-callback")
-	for _, callback := range []string{"function", "coroutine"} {
-		It("calls the callback when the connection is made, once, with a reader and a writer: "+callback, calls, func() {
+	for _, callback := range []trace.Callback{trace.Function, trace.Coroutine} {
+		It("calls the callback when the connection is made, once, with a reader and a writer: "+string(callback), calls, func() {
 			r := t.NewReader()
 			p := t.NewReaderProtocol(r, callback)
 			t.Expect(p.ClientConnected(0)).To(Equal(0), "calls of the callback before the connection is made")
@@ -87,7 +87,7 @@ func readerProtocolByHand(t *Testee) {
 			t.Expect(reader.ReadAll()).To(Return(""))
 			t.Expect(p.ClientConnected(1)).To(Equal(1), "calls of the callback")
 		})
-		It("calls the callback of each connection: "+callback, calls, func() {
+		It("calls the callback of each connection: "+string(callback), calls, func() {
 			p := t.NewReaderProtocol(t.NewReader(), callback)
 			q := t.NewReaderProtocol(t.NewReader(), callback)
 			p.ConnectionMade(t.NewMock())

@@ -20,6 +20,10 @@ const (
 	CapTCP             Capability = "transport.tcp"
 	CapUnix            Capability = "transport.unix"
 	CapPipe            Capability = "transport.pipe"
+	CapConnect         Capability = "connect"
+	CapServer          Capability = "server"
+	CapResolver        Capability = "resolver"
+	CapVirtualTime     Capability = "virtual-time"
 	CapTypedBuffers    Capability = "typed-buffers"
 	CapPythonSurface   Capability = "python-surface"
 )
@@ -38,6 +42,10 @@ var Capabilities = []struct {
 	{CapTCP, "connections may be TCP sockets"},
 	{CapUnix, "connections may be Unix sockets"},
 	{CapPipe, "connections may be pipes"},
+	{CapConnect, "a reader and a writer can be had by connecting to an address"},
+	{CapServer, "servers can be started, with a client-connected callback of one's own"},
+	{CapResolver, "names of hosts are resolved as told"},
+	{CapVirtualTime, "time can be stopped and advanced"},
 	{CapTypedBuffers, "bytes can be passed as a mutable buffer or as a view"},
 	{CapPythonSurface, "arguments of wrong types can be passed; names, types and texts are those of Python"},
 }

@@ -45,8 +45,29 @@ const (
 	ProtocolPauseWriting   Op = "protocol.pause_writing"
 	ProtocolResumeWriting  Op = "protocol.resume_writing"
 
+	RawConnect Op = "raw.connect"
+	RawAccept  Op = "raw.accept"
+
+	AddressMake  Op = "address.make"
+	AddressPut   Op = "address.put"
+	AddressState Op = "address.state"
+	AddressAsk   Op = "address.ask"
+	SocketMake   Op = "socket.make"
+	SocketIsOpen Op = "socket.is_open"
+
 	ConnectionOpen Op = "connection.open"
 	StreamOpen     Op = "stream.open"
+	StreamServe    Op = "stream.serve"
+
+	ServerClose        Op = "server.close"
+	ServerIsServing    Op = "server.is_serving"
+	ServerSockets      Op = "server.sockets"
+	ServerCloseClients Op = "server.close_clients"
+	ServerAbortClients Op = "server.abort_clients"
+	ServerStartServing Op = "server.start_serving"
+	ServerServeForever Op = "server.serve_forever"
+	ServerWaitClosed   Op = "server.wait_closed"
+	ServerContext      Op = "server.context"
 
 	TransportWrite                Op = "transport.write"
 	TransportWriteLines           Op = "transport.writelines"
@@ -80,6 +101,11 @@ const (
 	BareMake  Op = "bare.make"
 	ObjectHas Op = "object.has"
 
+	Release        Op = "release"
+	ResolverAnswer Op = "resolver.answer"
+	ClockFreeze    Op = "clock.freeze"
+	ClockAdvance   Op = "clock.advance"
+
 	Cancel  Op = "cancel"
 	Settle  Op = "settle"
 	Run     Op = "run"
@@ -112,9 +138,9 @@ type Command struct {
 	Raw       string     `json:"raw,omitempty"`       // name of a raw end
 	Reader    string     `json:"reader,omitempty"`    // name of a reader
 	Protocol  string     `json:"protocol,omitempty"`  // name of a protocol
-	Program   []Reaction `json:"program,omitzero"`    // what a protocol does in its callbacks
+	Program   []Reaction `json:"program,omitzero"`    // what a protocol does in its callbacks, or a server's callback when it is called
 	Plain     *bool      `json:"plain,omitempty"`     // a protocol without any callback of its own, a transport without any method of its own
-	Callback  string     `json:"callback,omitempty"`  // the form of a client-connected callback: function or coroutine
+	Callback  Callback   `json:"callback,omitempty"`  // the form of a client-connected callback
 	Chunks    []Data     `json:"chunks,omitzero"`     // what is written by writelines
 	Container Container  `json:"container,omitempty"` // what the chunks are in; a list when not given
 	High      *int       `json:"high,omitempty"`      // the high mark, bytes
@@ -122,6 +148,27 @@ type Command struct {
 	Name      string     `json:"name,omitempty"`      // of a piece of information, of an operation, or of a class
 	Default   *string    `json:"default,omitempty"`   // what is wanted where there is no such information
 	Eager     *bool      `json:"eager,omitempty"`     // run by hand as far as it goes without giving way
+
+	Address      string    `json:"address,omitempty"`       // name of an address
+	Addresses    []string  `json:"addresses,omitzero"`      // names of addresses; an empty, non-nil slice is none of them
+	State        State     `json:"state,omitempty"`         // what there is at an address
+	Host         *string   `json:"host,omitempty"`          // a host, as it is
+	Port         *int      `json:"port,omitempty"`          // a port, as it is
+	Local        string    `json:"local,omitempty"`         // name of the address of the local end
+	Socket       string    `json:"socket,omitempty"`        // name of a socket
+	Datagram     *bool     `json:"datagram,omitempty"`      // a socket for datagrams and not for streams
+	PathLike     *bool     `json:"path_like,omitempty"`     // a path is passed as an object that stands for one
+	Family       Family    `json:"family,omitempty"`        // to resolve names to
+	Proto        *int      `json:"proto,omitempty"`         // number of a protocol, for resolving
+	Flags        *int      `json:"flags,omitempty"`         // for resolving
+	Delay        *int      `json:"delay,omitempty"`         // happy_eyeballs_delay, milliseconds
+	Interleave   *int      `json:"interleave,omitempty"`    // number of addresses of the first family
+	Backlog      *int      `json:"backlog,omitempty"`       // connections that may wait
+	ReuseAddress *bool     `json:"reuse_address,omitempty"` // option of a server's sockets
+	ReusePort    *bool     `json:"reuse_port,omitempty"`    // option of a server's sockets
+	StartServing *bool     `json:"start_serving,omitempty"` // a server accepts from the beginning
+	Serve        *bool     `json:"serve,omitempty"`         // the body of a context serves
+	Keywords     []Keyword `json:"keywords,omitzero"`       // further arguments by name, passed as they are
 
 	// NoSettle asks for the reply before the implementation has run: what a call does without waiting is thereby seen
 	// apart from what it does later.
@@ -159,6 +206,78 @@ func (k EndKind) Needs() (Capability, bool) {
 	return "", false
 }
 
+// A State says what there is at an address.
+type State string
+
+// The states of an address.
+const (
+	Free        State = "free"         // nobody listens there: connecting is refused; of Unix there is no file
+	Live        State = "live"         // the driver listens there, for raw.accept
+	Silent      State = "silent"       // of TCP only: connecting to it comes to no end
+	Stale       State = "stale"        // of Unix only: a socket file on which nobody listens
+	RegularFile State = "file"         // of Unix only: a regular file
+	NoDirectory State = "no-directory" // of Unix only: a path in a directory that does not exist
+)
+
+// States lists the states of an address with one line of explanation.
+var States = []struct {
+	Name State
+	Doc  string
+}{
+	{Free, "nobody listens there, and connecting is refused; of Unix there is no file"},
+	{Live, "the driver listens there; `raw.accept` takes what has connected"},
+	{Silent, "of TCP only: connecting to it comes to no end"},
+	{Stale, "of Unix only: a socket file on which nobody listens"},
+	{RegularFile, "of Unix only: a regular file"},
+	{NoDirectory, "of Unix only: a path in a directory that does not exist"},
+}
+
+// fits tells whether there is such a state of addresses of a kind.
+func (s State) fits(kind EndKind) bool {
+	switch s {
+	case "", Free, Live:
+		return true
+	case Silent:
+		return kind != Unix
+	case Stale, RegularFile, NoDirectory:
+		return kind != TCP
+	}
+	return false
+}
+
+// A Family is a family of addresses that names are resolved to.
+type Family string
+
+// The families of addresses.
+const (
+	Unspecified Family = "unspecified"
+	IPv4        Family = "ipv4"
+	IPv6        Family = "ipv6"
+)
+
+// Families lists the families of addresses.
+var Families = []Family{Unspecified, IPv4, IPv6}
+
+// A Callback is the form of a client-connected callback.
+type Callback string
+
+// The forms of callback. Future and Object need the capability python-surface.
+const (
+	Function  Callback = "function"
+	Coroutine Callback = "coroutine"
+	Future    Callback = "future" // a function that returns a future
+	Object    Callback = "object" // an object whose call operator is a coroutine function
+)
+
+// Forms of callback, in a list.
+var CallbackForms = []Callback{Function, Coroutine, Future, Object}
+
+// A Keyword is a further argument: its name in the implementation's language, and what is passed.
+type Keyword struct {
+	Name  string `json:"name"`
+	Value Value  `json:"value"`
+}
+
 // A Container says what the chunks of writelines are in.
 type Container string
 
@@ -174,20 +293,26 @@ const (
 // Containers lists the containers.
 var Containers = []Container{List, Tuple, Generator, Single, Number}
 
-// A Reaction is what a programmable protocol does when one of its callbacks is called: it carries out calls, and then
-// returns a value or raises an exception. What is not said is not done: a callback without a reaction returns none.
+// A Reaction is what a programmable protocol does when one of its callbacks is called, or the client-connected callback of a
+// server when it is called: it carries out calls, and then returns a value or raises an exception. What is not said is not
+// done: a callback without a reaction returns none.
 type Reaction struct {
 	In     EventName `json:"in"`               // the callback
 	Nth    int       `json:"nth,omitempty"`    // only when it is called for the nth time, counted from 1; not given: every time
-	Do     []Command `json:"do,omitempty"`     // calls of transports, writers and readers, in order; none that may wait
+	Do     []Command `json:"do,omitempty"`     // calls of transports, writers, readers and servers, in order; none that may wait
 	Return *Value    `json:"return,omitempty"` // what the callback returns; not given: none
 	Raise  *string   `json:"raise,omitempty"`  // the text of an exception of kind scripted that it raises instead
+	// Hold has a client-connected callback that is a coroutine wait, after the calls, until it is released or cancelled.
+	Hold bool `json:"hold,omitempty"`
 }
 
 // Validate reports what is wrong with the reaction, nil if nothing is.
 func (r *Reaction) Validate() error {
-	if !slices.Contains(Callbacks, r.In) {
+	if !slices.Contains(Callbacks, r.In) && r.In != ClientConnected {
 		return fmt.Errorf("a reaction is in a callback, %q is none", r.In)
+	}
+	if r.Hold && r.In != ClientConnected {
+		return fmt.Errorf("%s cannot hold", r.In)
 	}
 	if r.Nth < 0 {
 		return fmt.Errorf("nth is %d, but must not be negative", r.Nth)
@@ -200,7 +325,7 @@ func (r *Reaction) Validate() error {
 		if err := c.Validate(); err != nil {
 			return err
 		}
-		if family, _, _ := strings.Cut(string(c.Op), "."); Spec(c.Op).Style != Call || family != "transport" && family != "writer" && family != "reader" {
+		if family, _, _ := strings.Cut(string(c.Op), "."); Spec(c.Op).Style != Call || family != "transport" && family != "writer" && family != "reader" && family != "server" {
 			return fmt.Errorf("%s cannot be done in a callback", c.Op)
 		}
 	}

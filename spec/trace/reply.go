@@ -212,6 +212,7 @@ const (
 	Doing           EventName = "doing"
 	Did             EventName = "did"
 	ClientConnected EventName = "client_connected"
+	Resolving       EventName = "resolving"
 
 	Unhandled  EventName = "unhandled"
 	Unraisable EventName = "unraisable"
@@ -228,7 +229,7 @@ var Events = []struct {
 	Name EventName
 	Doc  string
 }{
-	{Finished, "a call that was pending came back; has `returned` or `raised`"},
+	{Finished, "a call that was pending came back, or a callback of a server that is a coroutine came to its end; has `returned` or `raised`"},
 	{Item, "an iteration handed out an item; has `value`"},
 	{PauseReading, "a mock transport was asked to pause reading, whether it can or not"},
 	{ResumeReading, "a mock transport was asked to resume reading"},
@@ -240,7 +241,8 @@ var Events = []struct {
 	{ResumeWriting, "likewise"},
 	{Doing, "a programmable protocol begins a command of its program; has `command`"},
 	{Did, "it has carried out the command that it began last; has `returned` or `raised`"},
-	{ClientConnected, "the client-connected callback of a reader protocol was called; it gave its arguments the names of the protocol with .reader and .writer"},
+	{ClientConnected, "the client-connected callback of a reader protocol or of a server was called. Of a reader protocol, its arguments have the names of the protocol with .reader and .writer behind it. Of a server, the nth call has the name of the call that made the server with # and n behind it, counted from 1, and its arguments, their transport and their protocol have that name with .reader, .writer, .transport and .protocol behind it; `value` is the raw end that has connected, or none where the address of the peer does not tell"},
+	{Resolving, "a host is being resolved; has `value`, a list of the family as text, the number of the protocol and the flags"},
 	{Unhandled, "the event loop's exception handler was called; has `text`, and `raised` where an exception was given"},
 	{Unraisable, "an error was reported that could not be raised; has `text`"},
 	{Warned, "a warning was given; has `text`"},
@@ -291,9 +293,9 @@ func (e Event) validate() error {
 		if e.Raised != nil && e.Raised.Kind == "" {
 			return fmt.Errorf("raised has no kind")
 		}
-	case Item:
+	case Item, Resolving:
 		if e.Value == nil {
-			return fmt.Errorf("an item event has a value")
+			return fmt.Errorf("an %s event has a value", e.Ev)
 		}
 	case PauseReading, ResumeReading, Unhandled, Unraisable, Warned, Logged, Unsettled:
 	default:

@@ -34,6 +34,10 @@ const (
 	EndKindArg   ArgType = "kind of connection"
 	ProgramArg   ArgType = "program"
 	ContainerArg ArgType = "container"
+	StateArg     ArgType = "state of an address"
+	FamilyArg    ArgType = "family of addresses"
+	CallbackArg  ArgType = "form of callback"
+	KeywordsArg  ArgType = "list of keyword arguments"
 )
 
 // An Arg is an argument of a command.
@@ -59,7 +63,7 @@ type CommandSpec struct {
 
 // ConnectionEvents are the events that anything done to a connection may bring about.
 var ConnectionEvents = []EventName{
-	Finished, Item, ConnectionMade, DataReceived, EOFReceived, ConnectionLost, PauseWriting, ResumeWriting, Doing, Did, ClientConnected, Unhandled, Warned, Logged,
+	Finished, Item, ConnectionMade, DataReceived, EOFReceived, ConnectionLost, PauseWriting, ResumeWriting, Doing, Did, ClientConnected, Resolving, Unhandled, Warned, Logged,
 }
 
 var (
@@ -75,6 +79,25 @@ var (
 // onTransport is the row of a call of a transport.
 func onTransport(op Op, result, doc string, args ...Arg) CommandSpec {
 	return CommandSpec{Op: op, Style: Call, On: "transport", Needs: CapTransport, Args: args, Result: result, Events: ConnectionEvents, Doc: doc}
+}
+
+// onServer is the row of a call of a server.
+func onServer(style Style, op Op, result, doc string, args ...Arg) CommandSpec {
+	return CommandSpec{Op: op, Style: style, On: "server", Needs: CapServer, Args: args, Result: result, Events: ConnectionEvents, Doc: doc}
+}
+
+var kindOfSocket = Arg{Name: "kind", Type: EndKindArg, Required: true, Doc: "tcp or unix"}
+
+// resolving are the arguments about names and addresses that connecting and serving have in common.
+var resolving = []Arg{
+	{Name: "host", Type: TextArg, Doc: "the host, of TCP only; not given: not passed, unless there is an address"},
+	{Name: "port", Type: IntArg, Doc: "the port, of TCP only; not given: with a host that of all the session's addresses, else not passed"},
+	{Name: "socket", Type: NameArg, Doc: "a socket, passed as sock"},
+	{Name: "path_like", Type: BoolArg, Doc: "true (capability python-surface): the path is passed as an object that stands for one"},
+	{Name: "family", Type: FamilyArg, Doc: "not given: not passed"},
+	{Name: "flags", Type: IntArg, Doc: "flags for resolving; not given: not passed"},
+	{Name: "limit", Type: IntArg, Doc: "the limit of readers, bytes; not given: the implementation's default"},
+	{Name: "keywords", Type: KeywordsArg, Doc: "(capability python-surface) further arguments by name"},
 }
 
 // onWriter is the row of a call of a writer.
@@ -189,7 +212,7 @@ var Commands = []CommandSpec{
 		Op: ReaderProtocolMake, Style: Make, Makes: "protocol", Needs: CapReaderProtocol,
 		Args: []Arg{
 			{Name: "reader", Type: NameArg, Required: true, Doc: "the reader to feed"},
-			{Name: "callback", Type: TextArg, Doc: "function or coroutine: it has a client-connected callback of that form; not given: it has none"},
+			{Name: "callback", Type: CallbackArg, Doc: "it has a client-connected callback of that form; not given: it has none"},
 		},
 		Result: "none", Doc: "Makes a stream-reader protocol by hand.",
 	},
@@ -222,14 +245,95 @@ var Commands = []CommandSpec{
 		Doc: "Has the implementation make a transport of the far end (Python: create_connection or create_unix_connection with sock, connect_read_pipe, connect_write_pipe). From connection_made on it has the name of the call with .transport behind it.",
 	},
 	{
-		Op: StreamOpen, Style: Start, Makes: "reader, writer and transport", Needs: CapWriter,
+		Op: RawConnect, Style: Make, Makes: "raw end",
 		Args: []Arg{
-			{Name: "raw", Type: NameArg, Required: true, Doc: "the raw end whose far end it gets, which has not been opened before"},
-			{Name: "limit", Type: IntArg, Doc: "the reader's limit, bytes; not given: the implementation's default"},
+			kindOfSocket,
+			{Name: "address", Type: NameArg, Required: true, Doc: "the address"},
+			{Name: "buffer", Type: IntArg, Doc: "the size asked for of each of the kernel's buffers, bytes; not given: the kernel's default"},
 		},
 		Result: "none", Events: ConnectionEvents,
-		Doc: "Has the implementation make a reader and a writer of the far end (Python: open_connection or open_unix_connection with sock; for pipes by hand from a stream-reader protocol). They have the name of the call with .reader and .writer behind it, their transport with .transport, their protocol with .protocol; a read pipe has no writer, a write pipe no reader.",
+		Doc: "Connects to an address by system calls, without the implementation; its server may accept that later. Of a Unix socket the end has a name of its own, so that the server can tell who it is. A refusal by the system is raised.",
 	},
+	{
+		Op: RawAccept, Style: Make, Makes: "raw end",
+		Args: []Arg{
+			kindOfSocket,
+			{Name: "address", Type: NameArg, Required: true, Doc: "an address that is live"},
+		},
+		Result: "object or none: the call by which the implementation has connected, where the address of the peer tells", Events: ConnectionEvents,
+		Doc: "Takes a connection that the implementation has made to an address; that there is none is raised as os-error.",
+	},
+	{
+		Op: AddressMake, Style: Make, Makes: "address",
+		Args: []Arg{
+			kindOfSocket,
+			{Name: "state", Type: StateArg, Doc: "what there is at the address; not given: free"},
+			{Name: "host", Type: TextArg, Doc: "of TCP, a numeric host; not given: one of the loopback interface that nobody else uses"},
+			{Name: "port", Type: IntArg, Doc: "of TCP, a port; not given: the one that all the session's addresses have"},
+		},
+		Result: "none", Doc: "Makes an address, which is a host and a port, or a path in a directory of the session's own.",
+	},
+	{
+		Op: AddressPut, Style: Call, On: "address",
+		Args:   []Arg{{Name: "state", Type: StateArg, Required: true, Doc: "the state; not silent and not no-directory"}},
+		Result: "none", Events: ConnectionEvents, Doc: "Takes away what is at an address, other than what the implementation has there, and puts something there. Of a Unix address the file is replaced, whosever it is.",
+	},
+	{Op: AddressState, Style: Call, On: "address", Result: "text: free, socket or file", Doc: "Asks the file system what is at the path of a Unix address."},
+	{
+		Op: AddressAsk, Style: Call, On: "address",
+		Args:   []Arg{{Name: "name", Type: TextArg, Required: true, Doc: "backlog (of TCP), reuse_address or reuse_port"}},
+		Result: "int for backlog, bool for the others; none where no socket of the implementation is bound to the address, or, for backlog, none listens", Doc: "Asks the operating system about the socket that the implementation has at an address.",
+	},
+	{
+		Op: SocketMake, Style: Make, Makes: "socket",
+		Args: []Arg{
+			kindOfSocket,
+			{Name: "datagram", Type: BoolArg, Doc: "true: it is for datagrams; not given: false"},
+			{Name: "raw", Type: NameArg, Doc: "a raw end, whose far end, which has not been opened before, it is"},
+			{Name: "address", Type: NameArg, Doc: "it is bound to this address; it does not listen"},
+		},
+		Result: "none", Doc: "Makes a socket to pass to the implementation, of the language's usual type. With neither a raw end nor an address it is neither connected nor bound.",
+	},
+	{Op: SocketIsOpen, Style: Call, On: "socket", Result: "bool", Doc: "Asks the operating system whether this process still has a descriptor of the socket."},
+	{
+		Op: StreamOpen, Style: Start, Makes: "reader, writer and transport", Needs: CapWriter,
+		Args: append([]Arg{
+			{Name: "raw", Type: NameArg, Doc: "the raw end whose far end it gets, which has not been opened before; not given: there is a kind instead, and what it gets is told by the other arguments"},
+			{Name: "kind", Type: EndKindArg, Doc: "tcp (Python: open_connection) or unix (open_unix_connection); not together with a raw end"},
+			{Name: "address", Type: NameArg, Doc: "the address to connect to; not given: none is passed, unless there is a host or a port"},
+			{Name: "local", Type: NameArg, Doc: "the address that the local end is bound to, of TCP only"},
+			{Name: "proto", Type: IntArg, Doc: "the number of a protocol, for resolving; not given: not passed"},
+			{Name: "delay", Type: IntArg, Doc: "happy_eyeballs_delay, milliseconds; not given: not passed"},
+			{Name: "interleave", Type: IntArg, Doc: "not given: not passed"},
+		}, resolving...),
+		Result: "none", Events: ConnectionEvents,
+		Doc: "Has the implementation make a reader and a writer (Python: open_connection or open_unix_connection; for pipes by hand from a stream-reader protocol), of the far end of a raw end or by connecting (capability connect). They have the name of the call with .reader and .writer behind it, their transport with .transport, their protocol with .protocol; a read pipe has no writer, a write pipe no reader.",
+	},
+	{
+		Op: StreamServe, Style: Start, Makes: "server", Needs: CapServer,
+		Args: append([]Arg{
+			kindOfSocket,
+			{Name: "callback", Type: CallbackArg, Required: true, Doc: "the form of the client-connected callback"},
+			{Name: "program", Type: ProgramArg, Doc: "what the callback does: reactions to client_connected; not given: nothing"},
+			{Name: "addresses", Type: NamesArg, Doc: "the addresses to listen at; one is passed as a host, several of TCP as a list of hosts"},
+			{Name: "backlog", Type: IntArg, Doc: "not given: not passed"},
+			{Name: "reuse_address", Type: BoolArg, Doc: "not given: not passed"},
+			{Name: "reuse_port", Type: BoolArg, Doc: "not given: not passed"},
+			{Name: "start_serving", Type: BoolArg, Doc: "not given: not passed"},
+		}, resolving...),
+		Result: "none", Events: ConnectionEvents,
+		Doc: "Has the implementation start a server (Python: start_server or start_unix_server). It has the name of the call with .server behind it.",
+	},
+	onServer(Call, ServerClose, "none", "Closes."),
+	onServer(Call, ServerIsServing, "bool", "Asks whether it accepts connections."),
+	onServer(Call, ServerSockets, "list of addresses, each a list of host and port or a path as text; none where that is what the implementation has", "Asks for the addresses of its sockets."),
+	onServer(Call, ServerCloseClients, "none", "Closes the connections of its clients."),
+	onServer(Call, ServerAbortClients, "none", "Aborts the connections of its clients."),
+	onServer(Start, ServerStartServing, "none", "Starts accepting."),
+	onServer(Start, ServerServeForever, "none", "Serves until it is cancelled."),
+	onServer(Start, ServerWaitClosed, "none", "Waits until it is closed."),
+	onServer(Start, ServerContext, "none", "Enters the server's context, waits in it until it is released, and leaves it.",
+		Arg{Name: "serve", Type: BoolArg, Doc: "true: in the context it serves forever, instead of waiting; not given: false"}),
 	onTransport(TransportWrite, "none", "Writes.", dataToWrite),
 	onTransport(TransportWriteLines, "none", "Writes several chunks.", chunksToWrite...),
 	onTransport(TransportClose, "none", "Closes."),
@@ -281,8 +385,31 @@ var Commands = []CommandSpec{
 		Result: "bool", Doc: "Asks whether an object has an operation.",
 	},
 	{
+		Op: Release, Style: Control, On: "call", Needs: CapServer,
+		Args:   []Arg{{Name: "exception", Type: TextArg, Doc: "the text of a new exception, of kind scripted, that is raised there; not given: it returns"}},
+		Result: "none", Events: ConnectionEvents, Doc: "Lets a callback of a server that holds, or the body of a context that waits, go on to its end.",
+	},
+	{
+		Op: ResolverAnswer, Style: Control, Needs: CapResolver,
+		Args: []Arg{
+			{Name: "name", Type: TextArg, Required: true, Doc: "the host"},
+			{Name: "addresses", Type: NamesArg, Doc: "the addresses, of TCP, that it has from now on, in order, of which the family asked for is given"},
+			{Name: "exception", Type: TextArg, Doc: "resolving it fails with an error of the operating system of this text instead"},
+		},
+		Result: "none", Events: ConnectionEvents, Doc: "Answers who asks, or has asked before, for the addresses of a host. Who asks for a host that is not answered for yet waits.",
+	},
+	{
+		Op: ClockFreeze, Style: Control, Needs: CapVirtualTime,
+		Result: "none", Doc: "Stops time for the implementation, for the rest of the session.",
+	},
+	{
+		Op: ClockAdvance, Style: Control, Needs: CapVirtualTime,
+		Args:   []Arg{{Name: "ms", Type: IntArg, Required: true, Doc: "how far, milliseconds"}},
+		Result: "none", Events: ConnectionEvents, Doc: "Advances time that has been stopped.",
+	},
+	{
 		Op: Cancel, Style: Control, On: "call", Needs: CapReader,
-		Result: "none", Events: []EventName{Finished}, Doc: "Cancels a pending call. A call that has finished is left alone.",
+		Result: "none", Events: []EventName{Finished}, Doc: "Cancels a pending call, or a callback of a server that is a coroutine. One that has finished is left alone.",
 	},
 	{
 		Op: Settle, Style: Control,
@@ -340,12 +467,32 @@ var argument = []struct {
 	{"name", func(c *Command) bool { return c.Name != "" }},
 	{"default", func(c *Command) bool { return c.Default != nil }},
 	{"eager", func(c *Command) bool { return c.Eager != nil }},
+	{"address", func(c *Command) bool { return c.Address != "" }},
+	{"addresses", func(c *Command) bool { return c.Addresses != nil }},
+	{"state", func(c *Command) bool { return c.State != "" }},
+	{"host", func(c *Command) bool { return c.Host != nil }},
+	{"port", func(c *Command) bool { return c.Port != nil }},
+	{"local", func(c *Command) bool { return c.Local != "" }},
+	{"socket", func(c *Command) bool { return c.Socket != "" }},
+	{"datagram", func(c *Command) bool { return c.Datagram != nil }},
+	{"path_like", func(c *Command) bool { return c.PathLike != nil }},
+	{"family", func(c *Command) bool { return c.Family != "" }},
+	{"proto", func(c *Command) bool { return c.Proto != nil }},
+	{"flags", func(c *Command) bool { return c.Flags != nil }},
+	{"delay", func(c *Command) bool { return c.Delay != nil }},
+	{"interleave", func(c *Command) bool { return c.Interleave != nil }},
+	{"backlog", func(c *Command) bool { return c.Backlog != nil }},
+	{"reuse_address", func(c *Command) bool { return c.ReuseAddress != nil }},
+	{"reuse_port", func(c *Command) bool { return c.ReusePort != nil }},
+	{"start_serving", func(c *Command) bool { return c.StartServing != nil }},
+	{"serve", func(c *Command) bool { return c.Serve != nil }},
+	{"keywords", func(c *Command) bool { return c.Keywords != nil }},
 }
 
 // A row is a command's definition, prepared for checking commands quickly.
 type row struct {
 	spec              *CommandSpec
-	allowed, required uint32       // sets of arguments
+	allowed, required uint64       // sets of arguments
 	needs             []Capability // what a command without special arguments needs
 }
 
@@ -354,7 +501,7 @@ var rows = func() map[Op]*row {
 	for i := range Commands {
 		r := &row{spec: &Commands[i]}
 		for _, a := range r.spec.Args {
-			bit := uint32(1) << slices.IndexFunc(argument, func(b struct {
+			bit := uint64(1) << slices.IndexFunc(argument, func(b struct {
 				name  string
 				given func(*Command) bool
 			}) bool {
@@ -402,7 +549,7 @@ func (c *Command) Validate() error {
 		return fmt.Errorf("%s makes nothing, but as is %q", c.Op, c.As)
 	}
 	for i := range argument {
-		bit, given := uint32(1)<<i, argument[i].given(c)
+		bit, given := uint64(1)<<i, argument[i].given(c)
 		if given && r.allowed&bit == 0 {
 			return fmt.Errorf("%s has no argument %s", c.Op, argument[i].name)
 		}
@@ -444,8 +591,22 @@ func (c *Command) validateWire() error {
 		return fmt.Errorf("there is no container %q", c.Container)
 	case c.Container == Single && len(c.Chunks) != 1:
 		return fmt.Errorf("without a container there is one chunk, not %d", len(c.Chunks))
-	case c.Callback != "" && c.Callback != "function" && c.Callback != "coroutine":
-		return fmt.Errorf("a callback is a function or a coroutine, not %q", c.Callback)
+	case c.Callback != "" && !slices.Contains(CallbackForms, c.Callback):
+		return fmt.Errorf("there is no form of callback %q", c.Callback)
+	case c.Family != "" && !slices.Contains(Families, c.Family):
+		return fmt.Errorf("there is no family of addresses %q", c.Family)
+	case !c.State.fits(c.Kind):
+		return fmt.Errorf("an address cannot be %q", c.State)
+	case c.Op == AddressPut && (c.State == Silent || c.State == NoDirectory):
+		return fmt.Errorf("an address cannot become %s", c.State)
+	case c.Op == StreamOpen && (c.Raw != "") == (c.Kind != ""):
+		return fmt.Errorf("it is about a raw end or has a kind")
+	case c.Op != RawMake && c.Kind != "" && c.Kind != TCP && c.Kind != Unix:
+		return fmt.Errorf("it is for tcp and unix, not for %q", c.Kind)
+	case c.Op == StreamServe && c.Kind == Unix && len(c.Addresses) > 1:
+		return fmt.Errorf("a Unix server has one path")
+	case c.Op == SocketMake && c.Raw != "" && (c.Address != "" || c.Datagram != nil):
+		return fmt.Errorf("a socket is a far end, or one of its own")
 	case c.Plain != nil && *c.Plain && len(c.Program) > 0:
 		return fmt.Errorf("a plain protocol has no program")
 	}
@@ -490,7 +651,11 @@ func (c *Command) Needs() []Capability {
 	if needed, ok := c.Kind.Needs(); ok {
 		needs = append(slices.Clip(needs), needed)
 	}
-	if c.Eager != nil || c.Container != "" && c.Container != List && c.Container != Generator {
+	if c.Op == StreamOpen && c.Raw == "" {
+		needs = append(slices.Clip(needs), CapConnect)
+	}
+	if c.Eager != nil || c.Container != "" && c.Container != List && c.Container != Generator ||
+		c.PathLike != nil || c.Keywords != nil || c.Callback == Future || c.Callback == Object {
 		needs = append(slices.Clip(needs), CapPythonSurface)
 	}
 	for i := range c.Program {
@@ -602,7 +767,7 @@ func (c *Command) wireArgs() []string {
 		args = append(args, "["+strings.Join(parts, ", ")+"]")
 	}
 	text("container", string(c.Container))
-	text("callback", c.Callback)
+	text("callback", string(c.Callback))
 	if c.High != nil {
 		add("high", *c.High)
 	}
@@ -615,6 +780,7 @@ func (c *Command) wireArgs() []string {
 	if c.Default != nil {
 		add("default", fmt.Sprintf("%q", *c.Default))
 	}
+	args = append(args, c.serverArgs()...)
 	for name, b := range map[string]*bool{"plain": c.Plain, "eager": c.Eager} {
 		if b != nil {
 			add(name, *b)
@@ -622,6 +788,50 @@ func (c *Command) wireArgs() []string {
 	}
 	for i := range c.Program {
 		args = append(args, c.Program[i].String())
+	}
+	return args
+}
+
+// serverArgs shows the arguments that only commands about addresses, servers and connecting have.
+func (c *Command) serverArgs() []string {
+	var args []string
+	add := func(name string, v any) { args = append(args, fmt.Sprintf("%s: %v", name, v)) }
+	if c.Host != nil {
+		add("host", fmt.Sprintf("%q", *c.Host))
+	}
+	if c.Addresses != nil {
+		args = append(args, "["+strings.Join(c.Addresses, ", ")+"]")
+	}
+	for _, a := range []struct{ name, value string }{
+		{"address", c.Address}, {"state", string(c.State)}, {"local", c.Local}, {"socket", c.Socket}, {"family", string(c.Family)},
+	} {
+		if a.value != "" {
+			add(a.name, a.value)
+		}
+	}
+	for _, a := range []struct {
+		name  string
+		value *int
+	}{
+		{"port", c.Port}, {"proto", c.Proto}, {"flags", c.Flags}, {"delay", c.Delay}, {"interleave", c.Interleave}, {"backlog", c.Backlog},
+	} {
+		if a.value != nil {
+			add(a.name, *a.value)
+		}
+	}
+	for _, a := range []struct {
+		name  string
+		value *bool
+	}{
+		{"datagram", c.Datagram}, {"path_like", c.PathLike}, {"reuse_address", c.ReuseAddress}, {"reuse_port", c.ReusePort},
+		{"start_serving", c.StartServing}, {"serve", c.Serve},
+	} {
+		if a.value != nil {
+			add(a.name, *a.value)
+		}
+	}
+	for _, k := range c.Keywords {
+		add(k.Name, k.Value)
 	}
 	return args
 }
@@ -638,6 +848,9 @@ func (r Reaction) String() string {
 	}
 	if r.Return != nil {
 		does = append(does, "return "+r.Return.String())
+	}
+	if r.Hold {
+		does = append(does, "hold")
 	}
 	if r.Raise != nil {
 		does = append(does, fmt.Sprintf("raise %q", *r.Raise))

@@ -22,7 +22,11 @@ func full(s *CommandSpec) Command {
 		c.As = "x"
 	}
 	for _, a := range s.Args {
-		if a.Name != "separators" { // not beside separator
+		switch {
+		case a.Name == "separators": // not beside separator
+		case a.Name == "kind" && s.Op == StreamOpen: // not beside a raw end
+		case a.Name == "raw" && s.Op == SocketMake: // not beside what a socket of its own has
+		default:
 			give(&c, a.Name)
 		}
 	}
@@ -87,6 +91,46 @@ func give(c *Command, name string) {
 		c.Default = Text("")
 	case "eager":
 		c.Eager = Bool(true)
+	case "address":
+		c.Address = "a"
+	case "addresses":
+		c.Addresses = []string{}
+	case "state":
+		c.State = Live
+	case "host":
+		c.Host = Text("")
+	case "port":
+		c.Port = Int(0)
+	case "local":
+		c.Local = "a"
+	case "socket":
+		c.Socket = "k"
+	case "datagram":
+		c.Datagram = Bool(false)
+	case "path_like":
+		c.PathLike = Bool(false)
+	case "family":
+		c.Family = IPv4
+	case "proto":
+		c.Proto = Int(0)
+	case "flags":
+		c.Flags = Int(0)
+	case "delay":
+		c.Delay = Int(0)
+	case "interleave":
+		c.Interleave = Int(0)
+	case "backlog":
+		c.Backlog = Int(0)
+	case "reuse_address":
+		c.ReuseAddress = Bool(false)
+	case "reuse_port":
+		c.ReusePort = Bool(false)
+	case "start_serving":
+		c.StartServing = Bool(false)
+	case "serve":
+		c.Serve = Bool(false)
+	case "keywords":
+		c.Keywords = []Keyword{{Name: "ssl", Value: None}}
 	default:
 		panic("the test does not know the argument " + name)
 	}
@@ -148,6 +192,9 @@ func TestEveryRowOfTheTable(t *testing.T) {
 					refused(t, c, string(s.Op)+" needs "+a.name)
 				default:
 					take(&c, a.name)
+					if s.Op == StreamOpen && a.name == "raw" {
+						c.Kind = TCP // stands instead
+					}
 					if err := c.Validate(); err != nil {
 						t.Errorf("without %s, which is optional: %v", a.name, err)
 					}
@@ -201,7 +248,16 @@ func TestValidateLooksAtData(t *testing.T) {
 		"a negative buffer":            {Command{Op: RawMake, As: "w", Kind: Unix, Buffer: -1}, "must not be negative"},
 		"an invented container":        {Command{Op: WriterWriteLines, On: "w", Chunks: []Data{}, Container: "bag"}, `no container "bag"`},
 		"two chunks without container": {Command{Op: WriterWriteLines, On: "w", Chunks: []Data{*D("a"), *D("b")}, Container: Single}, "there is one chunk, not 2"},
-		"an invented callback":         {Command{Op: ReaderProtocolMake, As: "p", Reader: "r", Callback: "thread"}, "a function or a coroutine"},
+		"an invented callback":         {Command{Op: ReaderProtocolMake, As: "p", Reader: "r", Callback: "thread"}, "there is no form of callback"},
+		"an invented family":           {Command{Op: StreamOpen, As: "s", Kind: TCP, Family: "ipv5"}, "there is no family"},
+		"a silent Unix address":        {Command{Op: AddressMake, As: "a", Kind: Unix, State: Silent}, "cannot be"},
+		"an invented state":            {Command{Op: AddressMake, As: "a", Kind: TCP, State: "loud"}, "cannot be"},
+		"an address that falls silent": {Command{Op: AddressPut, On: "a", State: Silent}, "cannot become silent"},
+		"a raw end and a kind":         {Command{Op: StreamOpen, As: "s", Kind: TCP, Raw: "w"}, "a raw end or has a kind"},
+		"a server of a pipe":           {Command{Op: StreamServe, As: "s", Kind: ReadPipe, Callback: Function}, "for tcp and unix"},
+		"a Unix server of two paths":   {Command{Op: StreamServe, As: "s", Kind: Unix, Callback: Function, Addresses: []string{"a", "b"}}, "one path"},
+		"a far end that is bound":      {Command{Op: SocketMake, As: "k", Kind: TCP, Raw: "w", Address: "a"}, "a far end, or one of its own"},
+		"a protocol that holds":        {Command{Op: ProtocolMake, As: "p", Program: []Reaction{{In: EOFReceived, Hold: true}}}, "cannot hold"},
 		"a plain one with a program":   {program(true, Reaction{In: EOFReceived}), "has no program"},
 		"reacting to no callback":      {program(false, Reaction{In: Finished}), `"finished" is none`},
 		"reacting to a negative one":   {program(false, Reaction{In: EOFReceived, Nth: -1}), "must not be negative"},

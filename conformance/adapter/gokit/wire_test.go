@@ -327,7 +327,7 @@ func BenchmarkWire(b *testing.B) {
 
 // TestByHand has a reader protocol and a writer on a mock transport, in a bubble, where what is pending is certain.
 func TestByHand(t *testing.T) {
-	protocol := func(callback string) []trace.Command {
+	protocol := func(callback trace.Callback) []trace.Command {
 		return []trace.Command{makeReader(4), {Op: trace.MockMake, As: "t"}, {Op: trace.ReaderProtocolMake, As: "p", Reader: "r", Callback: callback},
 			{Op: trace.ProtocolConnectionMade, On: "p", Transport: "t"}}
 	}

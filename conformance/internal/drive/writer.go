@@ -103,7 +103,7 @@ type ReaderProtocol struct {
 
 // NewReaderProtocol makes a stream-reader protocol that feeds r. The callback is the form of its client-connected callback,
 // function or coroutine; empty: it has none.
-func (t *Testee) NewReaderProtocol(r *Reader, callback string) *ReaderProtocol {
+func (t *Testee) NewReaderProtocol(r *Reader, callback trace.Callback) *ReaderProtocol {
 	c := trace.Command{Op: trace.ReaderProtocolMake, As: t.name("p"), Reader: r.name, Callback: callback}
 	return &ReaderProtocol{t, c.As, t.call(c)}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/invopop/jsonschema"
 
@@ -32,6 +33,10 @@ func schemaOfTrace() ([]byte, error) {
 		trace.EndKindArg:   {"enum": kinds},
 		trace.ContainerArg: {"enum": trace.Containers},
 		trace.ProgramArg:   {"type": "array", "items": ref("reaction")},
+		trace.StateArg:     {"enum": names(trace.States)},
+		trace.FamilyArg:    {"enum": trace.Families},
+		trace.CallbackArg:  {"enum": trace.CallbackForms},
+		trace.KeywordsArg:  {"type": "array", "items": closed(object{"name": text, "value": ref("value")}, "name", "value")},
 	}
 	var commands []object
 	for _, s := range trace.Commands {
@@ -82,8 +87,8 @@ func schemaOfTrace() ([]byte, error) {
 			}, "protocol", "name", "version", "target", "settling", "capabilities"),
 			"command": object{"oneOf": commands},
 			"reaction": closed(object{
-				"in": object{"enum": trace.Callbacks}, "nth": object{"type": "integer", "minimum": 1}, "do": object{"type": "array", "items": ref("command")},
-				"return": ref("value"), "raise": text,
+				"in": object{"enum": append(slices.Clone(trace.Callbacks), trace.ClientConnected)}, "nth": object{"type": "integer", "minimum": 1}, "do": object{"type": "array", "items": ref("command")},
+				"return": ref("value"), "raise": text, "hold": object{"type": "boolean"},
 			}, "in"),
 			"reply": reply,
 			"event": closed(object{
