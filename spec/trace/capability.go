@@ -24,6 +24,7 @@ const (
 	CapServer          Capability = "server"
 	CapResolver        Capability = "resolver"
 	CapVirtualTime     Capability = "virtual-time"
+	CapTurns           Capability = "turns"
 	CapTypedBuffers    Capability = "typed-buffers"
 	CapPythonSurface   Capability = "python-surface"
 )
@@ -46,6 +47,7 @@ var Capabilities = []struct {
 	{CapServer, "servers can be started, with a client-connected callback of one's own"},
 	{CapResolver, "names of hosts are resolved as told"},
 	{CapVirtualTime, "time can be stopped and advanced"},
+	{CapTurns, "it has an event loop, which can be run turn by turn"},
 	{CapTypedBuffers, "bytes can be passed as a mutable buffer or as a view"},
 	{CapPythonSurface, "arguments of wrong types can be passed; names, types and texts are those of Python"},
 }

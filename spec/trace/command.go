@@ -107,6 +107,7 @@ const (
 	ClockAdvance   Op = "clock.advance"
 
 	Cancel  Op = "cancel"
+	Turn    Op = "turn"
 	Settle  Op = "settle"
 	Run     Op = "run"
 	Forget  Op = "forget"

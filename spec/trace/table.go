@@ -412,6 +412,11 @@ var Commands = []CommandSpec{
 		Result: "none", Events: []EventName{Finished}, Doc: "Cancels a pending call, or a callback of a server that is a coroutine. One that has finished is left alone.",
 	},
 	{
+		Op: Turn, Style: Control, Needs: CapTurns,
+		Args:   []Arg{{Name: "n", Type: IntArg, Required: true, Doc: "how many turns, at least one"}},
+		Result: "none", Events: ConnectionEvents, Doc: "Lets the event loop run for some turns, and no further: what takes more of them has not come to its end.",
+	},
+	{
 		Op: Settle, Style: Control,
 		Result: "none", Events: ConnectionEvents, Doc: "Lets the implementation run until nothing more happens.",
 	},
@@ -595,6 +600,8 @@ func (c *Command) validateWire() error {
 		return fmt.Errorf("there is no form of callback %q", c.Callback)
 	case c.Family != "" && !slices.Contains(Families, c.Family):
 		return fmt.Errorf("there is no family of addresses %q", c.Family)
+	case c.Op == Turn && c.N != nil && *c.N < 1:
+		return fmt.Errorf("%d turns cannot be run", *c.N)
 	case !c.State.fits(c.Kind):
 		return fmt.Errorf("an address cannot be %q", c.State)
 	case c.Op == AddressPut && (c.State == Silent || c.State == NoDirectory):

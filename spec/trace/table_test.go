@@ -47,7 +47,7 @@ func give(c *Command, name string) {
 	case "exception":
 		c.Exception = Text("")
 	case "n":
-		c.N = Int(0)
+		c.N = Int(1)
 	case "separator":
 		c.Separator = D("S")
 	case "separators":
@@ -250,6 +250,7 @@ func TestValidateLooksAtData(t *testing.T) {
 		"two chunks without container": {Command{Op: WriterWriteLines, On: "w", Chunks: []Data{*D("a"), *D("b")}, Container: Single}, "there is one chunk, not 2"},
 		"an invented callback":         {Command{Op: ReaderProtocolMake, As: "p", Reader: "r", Callback: "thread"}, "there is no form of callback"},
 		"an invented family":           {Command{Op: StreamOpen, As: "s", Kind: TCP, Family: "ipv5"}, "there is no family"},
+		"no turn":                      {Command{Op: Turn, N: Int(0)}, "0 turns"},
 		"a silent Unix address":        {Command{Op: AddressMake, As: "a", Kind: Unix, State: Silent}, "cannot be"},
 		"an invented state":            {Command{Op: AddressMake, As: "a", Kind: TCP, State: "loud"}, "cannot be"},
 		"an address that falls silent": {Command{Op: AddressPut, On: "a", State: Silent}, "cannot become silent"},
