@@ -11,6 +11,9 @@ import (
 type Raw struct {
 	Kind trace.EndKind
 
+	// Made is how making the raw end came out: connecting can be refused, and there may be nothing to accept.
+	Made *Call
+
 	t        *Testee
 	name     string
 	received *Call // the last; nil: none
@@ -18,9 +21,12 @@ type Raw struct {
 
 // NewRaw makes a connection whose far end can be opened. The kernel's buffers are small, so that little data fills them.
 func (t *Testee) NewRaw(kind trace.EndKind) *Raw {
-	raw := &Raw{Kind: kind, t: t, name: t.name("w")}
-	t.do(trace.Command{Op: trace.RawMake, As: raw.name, Kind: kind, Buffer: smallBuffer[kind]})
-	return raw
+	return t.newRaw(trace.Command{Op: trace.RawMake, Kind: kind, Buffer: smallBuffer[kind]})
+}
+
+func (t *Testee) newRaw(c trace.Command) *Raw {
+	c.As = t.name("w")
+	return &Raw{Kind: c.Kind, Made: t.call(c), t: t, name: c.As}
 }
 
 // smallBuffer is the size of a kernel buffer, bytes, that little data fills and that does not make the kernel wait for more
@@ -177,6 +183,7 @@ type Stream struct {
 	Transport *Transport
 	Opened    *Call
 
+	t    *Testee
 	call string // the name of the call that opened it
 }
 
@@ -192,13 +199,12 @@ func (t *Testee) openStream(kind trace.EndKind, limit *int) *Stream {
 	raw := t.NewRaw(kind)
 	opened := t.call(trace.Command{Op: trace.StreamOpen, Raw: raw.name, Limit: limit})
 	opened.outcome()
-	name := opened.command.As
-	s := &Stream{Raw: raw, Opened: opened, Transport: &Transport{t: t, call: name}, call: name}
-	if kind != trace.WritePipe {
-		s.Reader = &Reader{t: t, name: name + ".reader", Made: opened}
-	}
-	if kind != trace.ReadPipe {
-		s.Writer = &Writer{t: t, name: name + ".writer"}
+	s := opened.Stream(raw)
+	switch kind {
+	case trace.WritePipe:
+		s.Reader = nil
+	case trace.ReadPipe:
+		s.Writer = nil
 	}
 	return s
 }

@@ -143,7 +143,13 @@ func numbers(values ...string) *Matrix {
 }
 
 // judged runs a matrix on a puppet as a case, and returns its report and transcript.
-func judged(t *testing.T, p *puppet, m *Matrix, depth Depth) (got report.Case, tr *trace.Transcript) {
+func judged(t *testing.T, p *puppet, m *Matrix, depth Depth) (report.Case, *trace.Transcript) {
+	t.Helper()
+	return driven(t, p, depth, func(testee *Testee) { testee.Matrix(m) })
+}
+
+// driven runs a case on a puppet, and returns its report and transcript.
+func driven(t *testing.T, p *puppet, depth Depth, body func(*Testee)) (got report.Case, tr *trace.Transcript) {
 	t.Helper()
 	p.description.Name = "puppet"
 	catalogue, err := spec.Load()
@@ -159,8 +165,8 @@ func judged(t *testing.T, p *puppet, m *Matrix, depth Depth) (got report.Case, t
 		defer func() { _ = recover() }() // Ginkgo's way to end a case, where no Ginkgo runs
 		f()
 	}
-	testee.Begin("matrix", []string{catalogue.Rules()[0].ID})
-	attempt(func() { testee.Matrix(m) })
+	testee.Begin("a case", []string{catalogue.Rules()[0].ID})
+	attempt(func() { body(testee) })
 	attempt(testee.End)
 	testee.Finish(true, "")
 	return got, tr

@@ -210,7 +210,11 @@ func (c *Call) now() (returned *trace.Value, raised *trace.Error, pending bool) 
 // pending stays so until another command comes.
 func (c *Call) outcome() (returned *trace.Value, raised *trace.Error, pending bool) {
 	if _, _, pending = c.now(); pending {
-		c.t.await(trace.Until{Done: c.command.As})
+		u := trace.Until{Done: c.command.As}
+		if c.command.Op == calledBack { // it was not the driver who called
+			u = trace.Until{Event: trace.Finished, On: c.command.As}
+		}
+		c.t.await(u)
 	}
 	return c.now()
 }

@@ -91,7 +91,7 @@ func (s *Stream) LetGo(reader, writer bool) {
 	if writer {
 		names = append(names, s.Writer.name)
 	}
-	s.Raw.t.do(trace.Command{Op: trace.Collect, Names: names})
+	s.t.do(trace.Command{Op: trace.Collect, Names: names})
 }
 
 // A ReaderProtocol is the handle of a stream-reader protocol that was made by hand.
