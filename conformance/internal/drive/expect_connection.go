@@ -122,6 +122,16 @@ var (
 	NotSupported    = kind(trace.NotSupported)
 )
 
+// AddressInUse is the operating system's refusal of an address that is in use.
+var AddressInUse = ErrorPattern{string(trace.OSError) + " that speaks of an address in use", func(e *trace.Error) bool {
+	return e.Kind == trace.OSError && strings.Contains(e.Message, "in use")
+}}
+
+// ReturnEmptyList matches a call that returned a list of nothing.
+func ReturnEmptyList() types.GomegaMatcher {
+	return returning("an empty list", func(v *trace.Value) bool { return v.List != nil && len(v.List) == 0 })
+}
+
 // AnyError is any error at all.
 var AnyError = ErrorPattern{"an error", func(*trace.Error) bool { return true }}
 

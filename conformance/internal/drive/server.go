@@ -114,6 +114,9 @@ var (
 	CloseServer = Action{Op: trace.ServerClose}
 )
 
+// OfServer makes it something that is done to a server.
+func (a Action) OfServer(s *Server) Action { a.On = s.call + ".server"; return a }
+
 // WriteToWriter writes data to the writer.
 func WriteToWriter(data string) Action { return Action{Op: trace.WriterWrite, Data: trace.D(data)} }
 
@@ -169,16 +172,30 @@ type Server struct {
 
 // Serve has the implementation start a server. When nothing is said of where, it has an address of its own.
 func (t *Testee) Serve(kind trace.EndKind, options ...Option) *Server {
+	c := t.serving(kind, options)
+	if c.Addresses == nil && c.Host == nil && c.Port == nil && c.Socket == "" {
+		At(t.NewAddress(kind))(&c)
+	}
+	return t.serve(c)
+}
+
+// ServeAsSaid is Serve with nothing added to what is said: without options the server is told of no place.
+func (t *Testee) ServeAsSaid(kind trace.EndKind, options ...Option) *Server {
+	return t.serve(t.serving(kind, options))
+}
+
+func (t *Testee) serving(kind trace.EndKind, options []Option) trace.Command {
 	c := trace.Command{Op: trace.StreamServe, As: t.name("srv"), Kind: kind, Callback: trace.Function}
 	for _, o := range options {
 		o(&c)
 	}
-	if c.Addresses == nil && c.Host == nil && c.Port == nil && c.Socket == "" && c.Keywords == nil {
-		At(t.NewAddress(kind))(&c)
-	}
-	s := &Server{Kind: kind, t: t, call: c.As}
+	return c
+}
+
+func (t *Testee) serve(c trace.Command) *Server {
+	s := &Server{Kind: c.Kind, t: t, call: c.As}
 	for _, name := range c.Addresses {
-		s.Addresses = append(s.Addresses, &Address{Kind: kind, t: t, name: name})
+		s.Addresses = append(s.Addresses, &Address{Kind: c.Kind, t: t, name: name})
 	}
 	s.Made = &Call{t, c, t.do(c)}
 	s.Made.outcome()
@@ -201,6 +218,34 @@ func (s *Server) IsServing() *Call { return s.do(trace.Command{Op: trace.ServerI
 
 // Sockets asks for the addresses of the server's sockets.
 func (s *Server) Sockets() *Call { return s.do(trace.Command{Op: trace.ServerSockets}) }
+
+// A Bound is where a socket of a server is bound: a host and a port, or a path.
+type Bound struct {
+	Host string
+	Port int
+	Path string
+}
+
+// Bound returns where the server's sockets are bound, as the implementation says.
+func (s *Server) Bound() []Bound {
+	c := s.Sockets()
+	v := c.Returned()
+	if v == nil || v.List == nil {
+		s.t.fail(c.String()+"; permitted: returned a list of addresses", 1)
+	}
+	var all []Bound
+	for _, a := range v.List {
+		switch {
+		case a.Text != nil:
+			all = append(all, Bound{Path: *a.Text})
+		case len(a.List) >= 2 && a.List[0].Text != nil && a.List[1].Int != nil:
+			all = append(all, Bound{Host: *a.List[0].Text, Port: *a.List[1].Int})
+		default:
+			s.t.fail(c.String()+"; permitted: returned a list of hosts with ports, or of paths", 1)
+		}
+	}
+	return all
+}
 
 // CloseClients closes the connections of the server's clients.
 func (s *Server) CloseClients() *Call { return s.do(trace.Command{Op: trace.ServerCloseClients}) }

@@ -110,10 +110,7 @@ func (t *Testee) Begin(id string, rules []string) {
 }
 
 func (t *Testee) newMonitor() *monitor.Monitor {
-	return monitor.New(monitor.Options{Settling: t.Description.Settling, BestEffort: t.Description.BestEffort, InForce: func(id string) bool {
-		r, ok := t.catalogue.Rule(id)
-		return ok && r.InForce(t.Options.Target)
-	}})
+	return monitor.New(monitor.Options{Settling: t.Description.Settling, BestEffort: t.Description.BestEffort, InForce: t.InForce})
 }
 
 // skip ends the case without a judgement.
@@ -141,6 +138,12 @@ func (t *Testee) NeedsExactSettling() {
 
 // exact tells whether what is pending after settling stays so until another command comes, in the case so far.
 func (t *Testee) exact() bool { return t.Description.Settling == trace.Exact && !t.c.bestEffort }
+
+// InForce tells whether a rule is in force for what the testee is judged by, for what several rules have a say in.
+func (t *Testee) InForce(id string) bool {
+	r, ok := t.catalogue.Rule(id)
+	return ok && r.InForce(t.Options.Target)
+}
 
 // SettlesExactly tells whether that is so, for expectations of what must not happen that only then prove something.
 func (t *Testee) SettlesExactly() bool { return t.exact() }
