@@ -100,6 +100,7 @@ const (
 
 	BareMake  Op = "bare.make"
 	ObjectHas Op = "object.has"
+	ObjectIs  Op = "object.is"
 
 	Release        Op = "release"
 	ResolverAnswer Op = "resolver.answer"
@@ -273,7 +274,8 @@ const (
 // Forms of callback, in a list.
 var CallbackForms = []Callback{Function, Coroutine, Future, Object}
 
-// A Keyword is a further argument: its name in the implementation's language, and what is passed.
+// A Keyword is a further argument: its name in the implementation's language, and what is passed. One without a name is passed by
+// position, behind the others that are. The object loop is the event loop.
 type Keyword struct {
 	Name  string `json:"name"`
 	Value Value  `json:"value"`

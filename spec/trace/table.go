@@ -97,7 +97,7 @@ var resolving = []Arg{
 	{Name: "family", Type: FamilyArg, Doc: "not given: not passed"},
 	{Name: "flags", Type: IntArg, Doc: "flags for resolving; not given: not passed"},
 	{Name: "limit", Type: IntArg, Doc: "the limit of readers, bytes; not given: the implementation's default"},
-	{Name: "keywords", Type: KeywordsArg, Doc: "(capability python-surface) further arguments by name"},
+	{Name: "keywords", Type: KeywordsArg, Doc: "(capability python-surface) further arguments by name, or, where that is empty, by position behind the others; the object loop is the event loop"},
 }
 
 // onWriter is the row of a call of a writer.
@@ -380,9 +380,14 @@ var Commands = []CommandSpec{
 		Result: "none", Doc: `Makes a transport of a base class, whose information is "here" under the name known.`,
 	},
 	{
-		Op: ObjectHas, Style: Call, On: "transport, writer or protocol", Needs: CapTransport,
+		Op: ObjectHas, Style: Call, On: "transport, writer, protocol or server", Needs: CapTransport,
 		Args:   []Arg{{Name: "name", Type: TextArg, Required: true, Doc: "the operation, as the documents name it"}},
 		Result: "bool", Doc: "Asks whether an object has an operation.",
+	},
+	{
+		Op: ObjectIs, Style: Call, On: "reader, writer, transport or protocol", Needs: CapPythonSurface,
+		Args:   []Arg{{Name: "name", Type: TextArg, Required: true, Doc: "the class, as the documents name it"}},
+		Result: "bool", Doc: "Asks whether an object is of a class.",
 	},
 	{
 		Op: Release, Style: Control, On: "call", Needs: CapServer,

@@ -1701,6 +1701,17 @@ def object_has(session, command):
     raise Fault("there is no object named %.80r" % (command["on"],))
 
 
+@command("object.is")
+def object_is(session, command):
+    cls = getattr(asyncio, command["name"], None)
+    if not isinstance(cls, type):
+        raise Fault("asyncio has no class %.80r" % (command["name"],))
+    for family in session.objects:
+        if command["on"] in family:
+            return TRUE if isinstance(family[command["on"]], cls) else FALSE
+    raise Fault("there is no object named %.80r" % (command["on"],))
+
+
 # Control.
 
 
@@ -2603,6 +2614,9 @@ def check_wire_arguments(talk):
     same(talk.on("s", "object.has", name="anything"), TRUE)
     same(talk.on("s", "object.has", name="missing"), FALSE)
     same(list(talk.on("nobody", "object.has", name="x")), ["fault"])
+    same(talk.on("s", "object.is", name="StreamReader"), FALSE)
+    same(list(talk.on("s", "object.is", name="Reader")), ["fault"])
+    same(list(talk.on("nobody", "object.is", name="StreamReader")), ["fault"])
     same(talk.on("t", "transport.abort"), NONE)
     same(talk.on("t", "transport.is_closing"), TRUE)
 

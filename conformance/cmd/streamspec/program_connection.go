@@ -263,6 +263,8 @@ func (p *program) connectionStep(c trace.Command, recorded string) {
 		p.line(fmt.Sprintf("print(%s.transport)", p.object(c.On)), recorded)
 	case trace.ObjectHas:
 		p.line(fmt.Sprintf("print(hasattr(%s, %s))", p.object(c.On), pyText(c.Name)), recorded)
+	case trace.ObjectIs:
+		p.line(fmt.Sprintf("print(isinstance(%s, asyncio.%s))", p.object(c.On), c.Name), recorded)
 	default:
 		mutated := c.Data != nil && c.Data.Form == trace.Mutated
 		if mutated {

@@ -28,3 +28,11 @@ func (tr *Transport) Written() []string {
 	}
 	return written
 }
+
+// IsA asks whether the reader is of a class of the documents.
+func (r *Reader) IsA(class string) *Call {
+	return r.t.call(trace.Command{Op: trace.ObjectIs, On: r.name, Name: class})
+}
+
+// IsA asks whether the writer is of a class of the documents.
+func (w *Writer) IsA(class string) *Call { return w.do(trace.Command{Op: trace.ObjectIs, Name: class}) }
