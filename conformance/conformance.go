@@ -62,6 +62,7 @@ type Description = trace.Description
 // Profiles are the sets of capabilities that a claim of conformance can be about.
 var Profiles = map[string][]trace.Capability{
 	"core":    {trace.CapReader, trace.CapReaderTransport},
+	"servers": {trace.CapReader, trace.CapWriter, trace.CapTransport, trace.CapTCP, trace.CapConnect, trace.CapServer},
 	"streams": {trace.CapReader, trace.CapWriter, trace.CapTransport, trace.CapTCP},
 }
 

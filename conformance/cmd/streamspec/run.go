@@ -78,7 +78,7 @@ func (f *runFlags) addTo(cmd *cobra.Command) {
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.Target, "target", "", "the documented `version` to judge by, 3.13 or 3.8-draft (default what the adapter says)")
-	flags.StringVar(&f.options.Profile, "profile", "core", "the `profile` of the claim: core or streams")
+	flags.StringVar(&f.options.Profile, "profile", "core", "the `profile` of the claim: core, streams or servers")
 	flags.StringSliceVar(&f.options.Rules, "rule", nil, "only the cases of this `rule`; may be repeated")
 	flags.StringVar(&f.options.LabelFilter, "label-filter", "", "only the cases whose labels (rule, area, level) match this `expression` of Ginkgo's")
 	flags.StringVar(&f.depth, "depth", "default", "how much is enumerated: `quick`, default or deep")
