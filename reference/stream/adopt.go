@@ -10,12 +10,20 @@ import "github.com/streamspec/streamspec/reference/transport"
 //
 // Rule: reader.feed.opener-sets-limit.
 func Over[C any](open func(C, transport.Protocol, *transport.Options) (transport.Transport, error), conn C, limit int) (*Reader, *Writer, error) {
+	return adopt(open, conn, limit, nil, nil)
+}
+
+// adopt is Over with a client-connected callback and options.
+func adopt[C any](
+	open func(C, transport.Protocol, *transport.Options) (transport.Transport, error), conn C, limit int,
+	connected func(*Reader, *Writer) error, opts *transport.Options,
+) (*Reader, *Writer, error) {
 	r, err := NewReader(limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := NewProtocol(r, nil)
-	t, err := open(conn, p, nil)
+	p := NewProtocol(r, connected)
+	t, err := open(conn, p, opts)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -37,9 +37,11 @@ type pause struct {
 // NewProtocol returns the protocol that feeds r. For a transport that only sends, r may be nil.
 //
 // When the connection is made, connected, unless nil, is called in a goroutine of its own with r and a new writer. If it
-// fails or panics, that is reported as the transport's [transport.Options] say, and the connection is closed.
+// fails or panics, that is reported as the transport's [transport.Options] say, and the connection is closed. An error that
+// matches [context.Canceled] closes it without a report.
 //
-// Rules: reader_protocol.calls-client-callback, reader_protocol.needs-reader.
+// Rules: reader_protocol.calls-client-callback, reader_protocol.needs-reader, start_server.failing-coroutine-closes,
+// start_server.cancelled-coroutine-closes, start_server.failing-plain-callback.
 func NewProtocol(r *Reader, connected func(*Reader, *Writer) error) *Protocol {
 	return &Protocol{reader: r, connected: connected, closed: make(chan struct{})}
 }
@@ -80,16 +82,19 @@ func (p *Protocol) serve(w *Writer) {
 		if cause := recover(); cause != nil {
 			failure.Cause = cause
 		}
-		if failure.Cause != nil {
-			p.report(failure)
-			w.Close()
+		if failure == nil {
+			return
 		}
+		if !errors.Is(failure, context.Canceled) {
+			p.report(failure)
+		}
+		w.Close()
 	}()
 	if err := p.connected(p.reader, w); err != nil {
 		failure.Cause = err
 		return
 	}
-	failure.Cause = nil
+	failure = nil
 }
 
 var errGoexit = errors.New("runtime.Goexit was called")

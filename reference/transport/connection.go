@@ -46,6 +46,7 @@ type connection struct {
 	cause    error     // what ConnectionLost gets
 	report   func(*CallbackError)
 	warn     func(string)
+	lost     func() // called last; nil if nobody wants to know
 }
 
 // received is the outcome of a read.
@@ -63,6 +64,9 @@ const readSize = 64 << 10 // bytes
 // Rules: protocol.base.made-before-return, transport.read.pause-in-connection-made.
 func (c *connection) start(end endpoint, self BaseTransport, p Protocol, opts *Options) {
 	c.end, c.protocol, c.report, c.warn = end, p, opts.report(), opts.warn()
+	if opts != nil && opts.Lost != nil {
+		c.lost = func() { opts.Lost(self) }
+	}
 	c.changed.L = &c.mu
 	c.marks, _ = marksFrom(nil)
 	c.pull.wanted = onDemand(p)
@@ -118,6 +122,9 @@ func (c *connection) abort(err error) {
 //
 // Rules: protocol.base.lost-once, protocol.base.others-between.
 func (c *connection) finish() {
+	if c.lost != nil {
+		defer c.lost()
+	}
 	c.end.close()
 	c.mu.Lock()
 	defer c.mu.Unlock()

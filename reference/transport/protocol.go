@@ -75,6 +75,10 @@ type Options struct {
 	//
 	// Rule: writer.write.after-close-discarded.
 	Warn func(message string)
+
+	// Lost is called with the transport when ConnectionLost has returned, whichever protocol that was of. It must not
+	// panic. The default is nothing.
+	Lost func(BaseTransport)
 }
 
 func (o *Options) report() func(*CallbackError) {
@@ -91,7 +95,7 @@ func (o *Options) warn() func(string) {
 	return o.Warn
 }
 
-// A CallbackError says that a callback has failed.
+// A CallbackError says that a callback has failed, or something else that nobody waits for.
 type CallbackError struct {
 	Callback string // the method of Protocol
 	Cause    any    // what it panicked with
