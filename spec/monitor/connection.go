@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -17,14 +18,17 @@ type connection struct {
 	protocol *protocol // nil: it is a stream
 	former   *protocol // the one before set_protocol
 	unclear  bool      // what it does cannot be followed any more: nothing is judged
+	apart    bool      // its raw end is not known yet, and nothing was done to it so far
 
 	// What was seen of its life.
 	made, eof, lost bool
-	falsy           bool // eof_received was answered so that the transport closes
-	fatal           bool // a callback has failed so that the transport closes
-	halfMade        bool // connection_made has failed: nothing is said of what becomes of it
-	spoiled         bool // pause_writing or resume_writing has failed, which changes nothing
-	closing         bool // it was closed or aborted by a command
+	falsy           bool   // eof_received was answered so that the transport closes
+	fatal           bool   // a callback has failed so that the transport closes
+	adrift          bool   // a callback has failed so that it may be closed by now or not
+	condemned       string // the rule by which the implementation has to close it by itself; until it is certain that it has, it is adrift
+	aborting        bool   // and to abort it
+	spoiled         bool   // pause_writing or resume_writing has failed, which changes nothing
+	closing         bool   // it was closed or aborted by a command
 	aborted         bool
 	byWriter        bool // the command was one of the writer
 	busy            int  // commands about it that callbacks have begun and not ended
@@ -38,14 +42,30 @@ type connection struct {
 // A debt is what there should have been when the implementation has come to rest: the rule, and the expectation.
 type debt struct{ rule, what string }
 
+// newConnection returns the model of a connection that has not begun.
+func (w *wires) newConnection(name string, r *raw) *connection {
+	conn := &connection{w: w, name: name, raw: r, exact: w.m.options.exactFor(r.kind)}
+	conn.out.begin()
+	return conn
+}
+
 // open begins to follow what a command opens.
 func (w *wires) open(c *trace.Command) {
 	r := w.raws[c.Raw]
+	if c.Socket != "" {
+		r = w.sockets[c.Socket]
+	}
+	if r == nil && c.Raw == "" {
+		conn := w.newConnection(c.As, &raw{kind: c.Kind})
+		conn.beStream()
+		conn.apart, conn.unclear = true, true
+		conn.follow()
+		w.calls[c.As] = &wait{command: c, connection: conn}
+	}
 	if r == nil {
 		return
 	}
-	conn := &connection{w: w, name: c.As, raw: r, exact: w.m.options.exactFor(r.kind)}
-	conn.out.begin()
+	conn := w.newConnection(c.As, r)
 	if r.connection != nil || r.kind == trace.ReadFile || r.kind == trace.WriteFile {
 		return
 	}
@@ -59,21 +79,63 @@ func (w *wires) open(c *trace.Command) {
 		}
 		conn.protocol.connection = conn
 	} else {
-		conn.made = true
-		conn.stream.blocked, conn.stream.released = no, -1
+		conn.beStream()
 	}
-	r.connection = conn
-	w.order = append(w.order, conn)
-	for _, part := range []string{"", ".transport", ".reader", ".writer", ".protocol"} {
-		w.objects[c.As+part] = conn
-	}
+	conn.follow()
 	w.calls[c.As] = &wait{command: c, connection: conn}
+}
+
+// beStream makes the connection that of a stream.
+func (c *connection) beStream() {
+	c.made = true
+	c.stream.blocked, c.stream.released = no, -1
+}
+
+// follow begins to follow the connection.
+func (c *connection) follow() {
+	w := c.w
+	w.order = append(w.order, c)
+	for _, part := range []string{"", ".transport", ".reader", ".writer", ".protocol"} {
+		w.objects[c.name+part] = c
+	}
+	c.attach()
+}
+
+// attach has the raw end's calls be about the connection as well.
+func (c *connection) attach() {
+	c.raw.connection = c
+	for _, k := range c.w.calls {
+		if k.raw == c.raw {
+			k.connection = c
+		}
+	}
+}
+
+// join gives a raw end that was accepted the stream that a call has opened. A stream to which something was done before cannot
+// be followed.
+func (w *wires) join(r *raw, call string) {
+	c := w.objects[call]
+	if c == nil || c.name != call || !c.apart {
+		return
+	}
+	c.raw, c.exact, c.apart, c.unclear = r, w.m.options.exactFor(r.kind), false, false
+	c.attach()
+}
+
+// disturb notes that something is done to the connection.
+func (c *connection) disturb(op trace.Op) {
+	switch op {
+	case trace.TransportIsClosing, trace.TransportIsReading, trace.TransportGetWriteBufferSize, trace.TransportGetWriteBufferLimits, trace.TransportCanWriteEOF,
+		trace.TransportGetExtraInfo, trace.TransportGetProtocol, trace.WriterIsClosing, trace.WriterCanWriteEOF, trace.WriterGetExtraInfo, trace.WriterTransport, trace.ObjectHas:
+	default:
+		c.apart = false
+	}
 }
 
 // openedBy judges the call that opens.
 func (c *connection) openedBy(_ *trace.Value, raised *trace.Error) {
 	if raised != nil {
-		c.unclear = true // why it failed is judged by the cases that have it fail
+		c.unclear, c.apart = true, false // why it failed is judged by the cases that have it fail
 		return
 	}
 	if c.told() {
@@ -92,7 +154,7 @@ func (c *connection) socket() bool { return c.raw.kind == trace.TCP || c.raw.kin
 
 // open tells whether the connection is certainly open.
 func (c *connection) open() bool {
-	return !c.shut() && !c.fatal && !c.halfMade && !c.raw.closed && !c.raw.reset && (!c.raw.shut || c.keepsOpen())
+	return !c.shut() && !c.fatal && !c.adrift && !c.raw.closed && !c.raw.reset && (!c.raw.shut || c.keepsOpen())
 }
 
 // keepsOpen tells whether the peer's end-of-stream leaves the connection open.
@@ -129,7 +191,7 @@ func (c *connection) called(p *protocol, e *trace.Event) {
 		if c.made {
 			c.breaks("protocol.base.made-once", "no second connection_made")
 		}
-		c.made, c.halfMade = true, o.raises
+		c.made, c.adrift = true, o.raises
 	case trace.DataReceived:
 		if c.between("protocol.stream.order-of-callbacks") {
 			c.received(*e.Value.Bytes)
@@ -224,7 +286,7 @@ func (c *connection) mustFail() bool {
 // judgeLoss judges the argument of connection_lost.
 func (c *connection) judgeLoss(err *trace.Error) {
 	switch {
-	case c.fatal || c.halfMade:
+	case c.fatal || c.adrift:
 		c.exercise("protocol.stream.failing-callback-is-fatal")
 		if err != nil && err.Kind != trace.Scripted && !c.mayFail() {
 			c.breaks("protocol.stream.failing-callback-is-fatal", "connection_lost with the exception of the callback, or with none")
@@ -258,7 +320,7 @@ func (c *connection) judgeLoss(err *trace.Error) {
 
 // owesLoss tells by which rule connection_lost is due.
 func (c *connection) owesLoss() debt {
-	if c.unclear || !c.told() || !c.made || c.lost || c.halfMade {
+	if c.unclear || !c.told() || !c.made || c.lost || c.adrift {
 		return debt{}
 	}
 	rule := ""
@@ -347,6 +409,14 @@ func (c *connection) isMeant(until *trace.Until) bool {
 
 // owesCall tells what is due of a call that waits.
 func (c *connection) owesCall(k *wait) debt {
+	d := c.dueOf(k)
+	if d.rule != "" {
+		d.rule = cmp.Or(c.condemned, d.rule)
+	}
+	return d
+}
+
+func (c *connection) dueOf(k *wait) debt {
 	switch k.command.Op {
 	case trace.RawRecv:
 		return c.owesBytes(k)
@@ -368,6 +438,25 @@ func (c *connection) ends() bool { return c.aborted || c.closing && c.flushed() 
 func (c *connection) breakOwed(d debt) {
 	if d.rule != "" && !c.unclear {
 		c.breaks(d.rule, d.what)
+	}
+}
+
+// condemn notes that the implementation has to close the connection by itself, by a rule that may not be in force.
+func (c *connection) condemn(rule string, abort bool) {
+	if c.shut() {
+		return
+	}
+	c.adrift, c.out.sure = true, 0 // whether it flushes first is nowhere said
+	if c.w.m.options.InForce(rule) {
+		c.condemned, c.aborting = rule, abort
+		c.exercise(rule)
+	}
+}
+
+// execute notes that a connection that was condemned must be closed by now.
+func (c *connection) execute() {
+	if c.condemned != "" && c.adrift {
+		c.adrift, c.closing, c.aborted = false, true, c.aborted || c.aborting
 	}
 }
 
@@ -489,6 +578,8 @@ func isBool(v *trace.Value, want bool) bool { return v != nil && v.Bool != nil &
 func (c *connection) isClosing(a *action, returned *trace.Value, viaWriter bool) {
 	rule := byWriter(viaWriter, "writer.close.is-closing", "transport.base.is-closing")
 	switch {
+	case a.shut && c.condemned != "":
+		c.holds(c.condemned, isBool(returned, true), "returned true")
 	case a.shut && !c.lost && c.out.piped:
 		c.holds("transport.write.pipe-eof-and-loss", isBool(returned, true), "returned true: write_eof of a pipe is the same as close")
 	case a.shut && !a.contended:
@@ -502,7 +593,7 @@ func (c *connection) isClosing(a *action, returned *trace.Value, viaWriter bool)
 
 // isGone tells whether the descriptor must have been closed.
 func (c *connection) isGone() bool {
-	return !c.unclear && !c.halfMade && (c.stream.waited || c.lost && c.exact && c.w.rested)
+	return !c.unclear && !c.adrift && (c.stream.waited || c.lost && c.exact && c.w.rested)
 }
 
 // wroteEOF judges write_eof.

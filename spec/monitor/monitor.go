@@ -103,6 +103,10 @@ func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 		m.abandon(c, reply)
 		return
 	}
+	if c.Op == trace.Turn { // what takes more turns has not come to its end
+		turn := *c
+		turn.NoSettle, c = true, &turn
+	}
 	if m.wires == nil && opens(c.Op) {
 		m.wires = m.newWires()
 	}

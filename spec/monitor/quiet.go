@@ -4,11 +4,12 @@ import "github.com/streamspec/streamspec/spec/trace"
 
 // silent holds the session to be quiet: nothing reaches the exception handler, and the implementation comes to rest. No
 // rule of its own says so; it is part of every expectation, so the violation goes to the rules of the case. Exceptions that
-// a program of the session raises are no noise: a program's callbacks fail so that they are reported.
+// a program of the session raises are no noise: a program's callbacks fail so that they are reported. Nor is it one of a server's
+// callback that was cancelled, where the version does not say what becomes of that.
 func (m *Monitor) silent(e *trace.Event) {
 	switch e.Ev {
 	case trace.Unhandled:
-		if e.Raised != nil && e.Raised.Kind == trace.Scripted && m.wires != nil && m.wires.scripted[e.Raised.Message] {
+		if e.Raised != nil && m.wires != nil && m.wires.expects(e.Raised) {
 			return
 		}
 	case trace.Unraisable, trace.Unsettled:
@@ -16,6 +17,17 @@ func (m *Monitor) silent(e *trace.Event) {
 		return
 	}
 	m.violate("", "the session was to be quiet, but there was "+e.String())
+}
+
+// expects tells whether an error is expected to be reported.
+func (w *wires) expects(err *trace.Error) bool {
+	switch err.Kind {
+	case trace.Scripted:
+		return w.scripted[err.Message]
+	case trace.Cancelled:
+		return w.interrupted && !w.m.options.InForce(cancelledCloses)
+	}
+	return false
 }
 
 // nestedReader follows what a callback of a protocol does to a reader that was made by hand.

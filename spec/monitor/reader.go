@@ -268,7 +268,7 @@ func (r *reader) after(c *trace.Command, reply *trace.Reply, subject bool) {
 		return
 	}
 	if !subject {
-		if c.NoSettle || len(events) == 0 && !r.unfinished() {
+		if len(events) == 0 && (c.NoSettle || !r.unfinished()) {
 			return
 		}
 		r.flow.begin(r.states)

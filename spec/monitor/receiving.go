@@ -155,7 +155,7 @@ func (c *connection) ended() {
 
 // listens tells whether what the peer sends has to be delivered.
 func (c *connection) listens() bool {
-	return c.told() && c.made && !c.lost && !c.closing && !c.eof && !c.fatal && !c.halfMade && !c.in.paused && c.raw.kind != trace.WritePipe && !c.mayFail()
+	return c.told() && c.made && !c.lost && !c.closing && !c.eof && !c.fatal && !c.adrift && !c.in.paused && c.raw.kind != trace.WritePipe && !c.mayFail()
 }
 
 func (c *connection) owesData() debt {

@@ -43,6 +43,7 @@ type drain struct {
 
 // start follows a call that may wait.
 func (c *connection) start(command *trace.Command) *wait {
+	c.disturb(command.Op)
 	k := &wait{command: command, connection: c}
 	s := &c.stream
 	switch command.Op {
@@ -188,6 +189,7 @@ func (c *connection) waitedClosed(k *wait, _ *trace.Value, raised *trace.Error) 
 	s.poisoned = s.poisoned || k.cancelled
 	c.exercise("writer.close.wait-closed-waits", "writer.close.wait-closed-reports-loss")
 	switch {
+	case c.adrift:
 	case !c.closing && c.raw.shut && !c.raw.closed && !c.raw.reset:
 		c.breaks("writer.close.peer-eof-does-not-close", "pending, since the peer has ended its side alone")
 		return
@@ -254,7 +256,7 @@ func (c *connection) handed(k *wait, returned *trace.Value, raised *trace.Error)
 	}
 	s.over = true
 	c.exercise("invariants.eof-is-terminal")
-	if !c.closing && !c.mayFail() && (!c.raw.ended() || s.given < len(c.raw.sent)) {
+	if !c.closing && !c.adrift && !c.mayFail() && (!c.raw.ended() || s.given < len(c.raw.sent)) {
 		c.breaks("reader_protocol.feeds-reader", "no end of the stream before the peer has ended it and everything was handed out")
 	}
 }

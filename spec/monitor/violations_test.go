@@ -23,7 +23,7 @@ type wrongSession struct {
 	session []step
 }
 
-// wrong are such sessions of readers; those of connections are in wrongWires.
+// wrong are such sessions of readers; those of connections are in wrongWires, and those of servers in wrongServers.
 var wrong = []wrongSession{
 	// the limit, and what is fed
 	{"reader.feed.limit-must-be-positive", "a limit of zero is accepted", steps(newReader(0))},
@@ -228,7 +228,7 @@ var wrong = []wrongSession{
 }
 
 func TestViolationsNameTheRule(t *testing.T) {
-	for _, test := range slices.Concat(wrong, wrongWires) {
+	for _, test := range slices.Concat(wrong, wrongWires, wrongServers) {
 		t.Run(test.rule+"/"+test.name, func(t *testing.T) {
 			before := test.session[:len(test.session)-1]
 			m := play(exact, before...)
@@ -266,7 +266,7 @@ func eventTexts(events []trace.Event) []string {
 
 // TestRulesNotInForceAreNotNamed plays the same sessions by a version of the documents in which the rule does not hold.
 func TestRulesNotInForceAreNotNamed(t *testing.T) {
-	for _, test := range slices.Concat(wrong, wrongWires) {
+	for _, test := range slices.Concat(wrong, wrongWires, wrongServers) {
 		o := exact
 		o.InForce = func(rule string) bool { return rule != test.rule }
 		for _, v := range play(o, test.session...).Violations() {
@@ -291,6 +291,8 @@ var neverNamed = map[string]string{
 	"reader.readuntil.default-separator-is-lf":     "it shows as a read through something else",
 	"writer.drain.cancel-is-harmless":              "it shows as the next drain, which does not wait or does not return",
 	"reader.readuntil.tuple-accepted":              "it shows as a call that is refused",
+	"start_server.failing-coroutine-unreported":    "a quirk: either passes",
+	"start_server.failing-plain-callback":          "a quirk: either passes",
 }
 
 // TestEveryRuleOfTheMonitorIsTested reads the rules from the monitor's own source: each exists, each that can be named is
@@ -301,15 +303,15 @@ func TestEveryRuleOfTheMonitorIsTested(t *testing.T) {
 		t.Fatal(err)
 	}
 	named, exercised := map[string]bool{}, map[string]bool{}
-	for _, test := range slices.Concat(wrong, wrongWires) {
+	for _, test := range slices.Concat(wrong, wrongWires, wrongServers) {
 		named[test.rule] = true
 	}
-	for _, test := range slices.Concat(conforming, conformingWires) {
+	for _, test := range slices.Concat(conforming, conformingWires, conformingServers) {
 		for rule := range play(exact, test.session...).Exercised() {
 			exercised[rule] = true
 		}
 	}
-	for _, test := range slices.Concat(latitude, latitudeWires) {
+	for _, test := range slices.Concat(latitude, latitudeWires, latitudeServers) {
 		for rule := range play(exact, test.session...).Exercised() {
 			exercised[rule] = true
 		}

@@ -14,18 +14,22 @@ import (
 // which all of it happens. Where an implementation runs by itself, an event may have happened before the command in whose
 // reply it stands, and callbacks run while commands are carried out: whatever that leaves open is permitted.
 type wires struct {
-	m         *Monitor
-	raws      map[string]*raw
-	protocols map[string]*protocol
-	objects   map[string]*connection // by the names of the opening call and of its parts
-	order     []*connection          // as they were opened
-	calls     map[string]*wait
-	scripted  map[string]bool // texts of the exceptions that programs of the session raise
-	nested    []*action       // what callbacks have begun and not ended
-	rested    bool            // the last command has let the implementation come to rest
-	command   *trace.Command  // the one at hand
-	reply     *trace.Reply
-	action    *action // what it does to a connection
+	m           *Monitor
+	raws        map[string]*raw
+	protocols   map[string]*protocol
+	objects     map[string]*connection // by the names of the opening call and of its parts
+	order       []*connection          // as they were opened
+	sockets     map[string]*raw        // whose far ends sockets are
+	servers     map[string]*server
+	handlers    map[string]*handler
+	calls       map[string]*wait
+	scripted    map[string]bool // texts of the exceptions that programs of the session raise
+	interrupted bool            // a callback of a server was cancelled
+	nested      []*action       // what callbacks have begun and not ended
+	rested      bool            // the last command has let the implementation come to rest
+	command     *trace.Command  // the one at hand
+	reply       *trace.Reply
+	action      *action // what it does to a connection
 }
 
 // A raw is the driver's end of a connection.
@@ -37,6 +41,7 @@ type raw struct {
 	shut       bool // the stream to the implementation was ended
 	closed     bool
 	reset      bool
+	over       bool // the end of the stream from the implementation, or an error, has come
 	asked      bool // whether the far end is open, when it must not be any more
 }
 
@@ -134,14 +139,15 @@ type wait struct {
 
 func (m *Monitor) newWires() *wires {
 	return &wires{
-		m: m, raws: map[string]*raw{}, protocols: map[string]*protocol{}, objects: map[string]*connection{}, calls: map[string]*wait{}, scripted: map[string]bool{},
+		m: m, raws: map[string]*raw{}, protocols: map[string]*protocol{}, objects: map[string]*connection{}, sockets: map[string]*raw{},
+		servers: map[string]*server{}, handlers: map[string]*handler{}, calls: map[string]*wait{}, scripted: map[string]bool{},
 	}
 }
 
 // opens tells whether a command needs wires to be followed.
 func opens(op trace.Op) bool {
 	switch op {
-	case trace.RawMake, trace.ProtocolMake, trace.ConnectionOpen, trace.StreamOpen:
+	case trace.RawMake, trace.RawConnect, trace.RawAccept, trace.ProtocolMake, trace.ConnectionOpen, trace.StreamOpen, trace.StreamServe:
 		return true
 	}
 	return false
@@ -158,13 +164,19 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 	w.command, w.reply, w.action = c, reply, nil
 	if waitedInVain(c, reply) {
 		for _, conn := range w.order {
+			conn.execute()
 			conn.owed = conn.owes(c.Until)
 		}
 	}
 	switch c.Op {
-	case trace.RawMake:
+	case trace.RawMake, trace.RawConnect, trace.RawAccept:
 		if reply.Returned != nil {
 			w.raws[c.As] = &raw{kind: c.Kind}
+			w.join(w.raws[c.As], reply.Returned.Object)
+		}
+	case trace.SocketMake:
+		if r := w.raws[c.Raw]; r != nil && reply.Returned != nil {
+			w.sockets[c.As] = r
 		}
 	case trace.RawSend, trace.RawShutdown, trace.RawClose, trace.RawReset:
 		if r := w.raws[c.On]; r != nil {
@@ -176,6 +188,8 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 		}
 	case trace.ConnectionOpen, trace.StreamOpen:
 		w.open(c)
+	case trace.StreamServe:
+		w.serve(c)
 	case trace.RawRecv:
 		if r := w.raws[c.On]; r != nil {
 			w.calls[c.As] = &wait{command: c, raw: r, connection: r.connection}
@@ -190,6 +204,11 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 	case trace.Cancel:
 		if k := w.calls[c.On]; k != nil {
 			k.cancelled = true
+		}
+		w.interrupted = w.interrupted || w.handlers[c.On] != nil
+	case trace.Release:
+		if c.Exception != nil {
+			w.scripted[*c.Exception] = true
 		}
 	case trace.Collect:
 		for _, name := range c.Names {
@@ -238,8 +257,18 @@ func (r *raw) apply(c *trace.Command, reply *trace.Reply) {
 }
 
 func (w *wires) makeProtocol(c *trace.Command) {
-	w.protocols[c.As] = &protocol{program: c.Program, plain: c.Plain != nil && *c.Plain, counts: map[trace.EventName]int{}}
-	for _, r := range c.Program {
+	w.protocols[c.As] = newProtocol(c)
+	w.expectRaised(c.Program)
+}
+
+// newProtocol returns what has the program of a command.
+func newProtocol(c *trace.Command) *protocol {
+	return &protocol{program: c.Program, plain: c.Plain != nil && *c.Plain, counts: map[trace.EventName]int{}}
+}
+
+// expectRaised notes what a program raises.
+func (w *wires) expectRaised(program []trace.Reaction) {
+	for _, r := range program {
 		if r.Raise != nil {
 			w.scripted[*r.Raise] = true
 		}
@@ -248,6 +277,7 @@ func (w *wires) makeProtocol(c *trace.Command) {
 
 // act prepares an action.
 func (w *wires) act(conn *connection, c *trace.Command) *action {
+	conn.disturb(c.Op)
 	return &action{
 		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes),
 		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0,
@@ -261,7 +291,11 @@ func (w *wires) event(e *trace.Event) {
 		if k := w.calls[e.On]; k != nil {
 			delete(w.calls, e.On)
 			k.back(e.Returned, e.Raised)
+		} else if h := w.handlers[e.On]; h != nil {
+			h.ended(e.Raised)
 		}
+	case trace.ClientConnected:
+		w.connected(e)
 	case trace.Item:
 		if k := w.calls[e.On]; k != nil && k.connection != nil && !k.connection.unclear {
 			k.connection.item(e.Value)
@@ -369,12 +403,13 @@ func (w *wires) end() {
 		r.connection.holds("writer.close.closes-socket", isBool(reply.Returned, false), "returned false, since the connection is closed")
 		r.asked = false
 	}
-	style := trace.Spec(c.Op).Style
-	w.rested = !c.NoSettle && style != trace.Make && c.Op != trace.Run
+	spec := trace.Spec(c.Op)
+	w.rested = !c.NoSettle && (spec.Style != trace.Make || spec.Events != nil) && c.Op != trace.Run
 	for _, conn := range w.order {
 		if !conn.exact || !w.rested {
 			continue
 		}
+		conn.execute()
 		conn.breakOwed(conn.owesAnything())
 		for _, name := range w.waiting(conn) {
 			w.calls[name].pending = true
@@ -399,7 +434,7 @@ func (k *wait) back(returned *trace.Value, raised *trace.Error) {
 		k.received(returned, raised)
 		return
 	}
-	if c := k.connection; c != nil && !c.unclear {
+	if c := k.connection; c != nil && (!c.unclear || c.apart) {
 		switch k.command.Op {
 		case trace.ConnectionOpen, trace.StreamOpen:
 			c.openedBy(returned, raised)
@@ -443,6 +478,9 @@ func (w *wires) forget(names []string) {
 		delete(w.objects, name)
 		delete(w.raws, name)
 		delete(w.protocols, name)
+		delete(w.sockets, name)
+		delete(w.servers, name)
+		delete(w.handlers, name)
 		delete(w.calls, name)
 	}
 	w.rested = false

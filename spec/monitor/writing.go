@@ -62,7 +62,7 @@ func (c *connection) moved() {
 
 // certain tells whether what is written must reach the peer unless something happens later.
 func (c *connection) certain() bool {
-	return !c.fatal && !c.halfMade && !c.raw.closed && !c.raw.reset && (!c.raw.shut || c.keepsOpen())
+	return !c.fatal && !c.adrift && !c.raw.closed && !c.raw.reset && (!c.raw.shut || c.keepsOpen())
 }
 
 // write notes what is written.
@@ -146,6 +146,7 @@ func (k *wait) received(returned *trace.Value, raised *trace.Error) {
 	case raised != nil && raised.Partial != nil:
 		data = *raised.Partial
 	}
+	k.raw.over = k.raw.over || ended || raised != nil && !k.cancelled
 	k.raw.received = append(k.raw.received, data...)
 	c := k.raw.connection
 	if c == nil || c.unclear || c.out.unclear {
@@ -167,7 +168,7 @@ func (k *wait) received(returned *trace.Value, raised *trace.Error) {
 		c.breaks(c.misplaced(from, data), "the beginning of "+trace.Bytes(rest).String())
 		return
 	}
-	if !ended || c.aborted || c.fatal || c.halfMade || c.raw.reset {
+	if !ended || c.aborted || c.fatal || c.adrift || c.raw.reset {
 		return
 	}
 	rule := c.endRule()
@@ -215,7 +216,10 @@ func (c *connection) misplaced(from int, data []byte) string {
 // owesBytes tells what is due of a receive that waits.
 func (c *connection) owesBytes(k *wait) debt {
 	o := &c.out
-	if o.unclear || c.aborted || c.fatal || c.halfMade || c.raw.closed || c.raw.reset {
+	if c.condemned != "" && c.shut() && !c.adrift && !c.raw.closed && !c.raw.reset {
+		return debt{c.condemned, "the end of the stream by now"}
+	}
+	if o.unclear || c.aborted || c.fatal || c.adrift || c.raw.closed || c.raw.reset {
 		return debt{}
 	}
 	if n := k.command.N; n != nil && *n <= o.sure-len(c.raw.received) {
