@@ -173,6 +173,9 @@ func (s *Server) beginForever() error {
 // Close closes the sockets, and with them the connections that have not been accepted. A socket file is removed, if it is
 // still the one that was made. The connections of clients stay. Repeated calls do nothing.
 //
+// A client whose TCP connection is not quite established at that moment may not be told: Linux can forget it without a
+// reset, whoever closes the socket.
+//
 // Rules: start_server.close-keeps-clients, invariants.server-close-keeps-connections, start_server.close-is-idempotent,
 // start_server.owns-socket, unix.removes-socket-file.
 func (s *Server) Close() {
