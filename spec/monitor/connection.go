@@ -14,6 +14,7 @@ type connection struct {
 	w        *wires
 	name     string
 	raw      *raw
+	handler  *handler  // the call of a server's callback that it was given to; nil: none
 	exact    bool      // pending means that nothing more happens
 	protocol *protocol // nil: it is a stream
 	former   *protocol // the one before set_protocol
@@ -57,7 +58,7 @@ func (w *wires) open(c *trace.Command) {
 	}
 	if r == nil && c.Raw == "" {
 		conn := w.newConnection(c.As, &raw{kind: c.Kind})
-		conn.beStream()
+		conn.beStream(c, opensLimit(c.Kind))
 		conn.apart, conn.unclear = true, true
 		conn.follow()
 		w.calls[c.As] = &wait{command: c, connection: conn}
@@ -79,16 +80,41 @@ func (w *wires) open(c *trace.Command) {
 		}
 		conn.protocol.connection = conn
 	} else {
-		conn.beStream()
+		conn.beStream(c, opensLimit(r.kind))
 	}
 	conn.follow()
 	w.calls[c.As] = &wait{command: c, connection: conn}
 }
 
-// beStream makes the connection that of a stream.
-func (c *connection) beStream() {
+// beStream makes the connection that of a stream, whose reader gets its limit by a rule from the command that opens or serves.
+func (c *connection) beStream(by *trace.Command, rule string) {
 	c.made = true
 	c.stream.blocked, c.stream.released = no, -1
+	c.stream.limit, c.stream.limitRule = defaultLimit, rule
+	if by.Limit != nil {
+		c.stream.limit = *by.Limit
+	}
+}
+
+// opensLimit returns the rule by which what opens a stream of a kind sets the limit of its reader.
+func opensLimit(kind trace.EndKind) string {
+	if kind == trace.TCP || kind == trace.Unix {
+		return "open_connection.limit"
+	}
+	return setsLimit
+}
+
+// outlives tells whether the connection has to live on though its server may be closed.
+func (c *connection) outlives() bool {
+	return c.handler != nil && c.handler.server.closing && c.open()
+}
+
+// unless returns the rule that is broken where the connection ends, if not by the close of its server then by another.
+func (c *connection) unless(rule string) string {
+	if c.outlives() {
+		return keepsConnections
+	}
+	return rule
 }
 
 // follow begins to follow the connection.
@@ -365,9 +391,14 @@ func (c *connection) owesAnything() debt {
 
 // waiting returns the names of the calls that wait for a connection, in a certain order.
 func (w *wires) waiting(c *connection) []string {
+	return w.pending(func(k *wait) bool { return k.connection == c })
+}
+
+// pending returns the names of calls that wait, in a certain order.
+func (w *wires) pending(is func(*wait) bool) []string {
 	var names []string
 	for name, k := range w.calls {
-		if k.connection == c {
+		if is(k) {
 			names = append(names, name)
 		}
 	}
@@ -585,7 +616,7 @@ func (c *connection) isClosing(a *action, returned *trace.Value, viaWriter bool)
 	case a.shut && !a.contended:
 		c.holds(rule, isBool(returned, true), "returned true")
 	case a.open && (c.exact || c.open()):
-		c.holds(rule, isBool(returned, false), "returned false")
+		c.holds(c.unless(rule), isBool(returned, false), "returned false")
 	case a.rested && c.socket() && c.protocol != nil && c.protocol.plain && c.raw.ended() && c.former == nil && !c.in.paused:
 		c.holds("protocol.stream.default-eof-closes", isBool(returned, true), "returned true, since the default eof_received closes")
 	}

@@ -10,12 +10,9 @@ import (
 // A handler is a call of the client-connected callback of a server. What it does is followed as a protocol's callbacks are, and
 // the connection that it is called with as any stream.
 type handler struct {
+	server     *server
 	connection *connection // nil: it cannot be followed
-}
-
-// A server is what is known of a server.
-type server struct {
-	command *trace.Command // that starts it
+	over       bool        // a coroutine has come to its end
 }
 
 // How a connection ends whose handler does.
@@ -25,11 +22,6 @@ const (
 	cancelledCloses = "start_server.cancelled-coroutine-closes"
 	failingPlain    = "start_server.failing-plain-callback"
 )
-
-func (w *wires) serve(c *trace.Command) {
-	w.servers[c.As] = &server{command: c}
-	w.expectRaised(c.Program)
-}
 
 // isCoroutine tells whether the server's callback is one.
 func (s *server) isCoroutine() bool {
@@ -47,17 +39,19 @@ func (w *wires) connected(e *trace.Event) {
 	p := newProtocol(s.command)
 	w.protocols[e.On] = p
 	p.called(e)
-	h := &handler{}
+	h := &handler{server: s}
 	w.handlers[e.On] = h
 	var r *raw
 	if e.Value != nil {
 		r = w.raws[e.Value.Object]
 	}
+	s.hands(r)
 	if r == nil || r.connection != nil {
 		return
 	}
 	c := w.newConnection(e.On, r)
-	c.beStream()
+	c.beStream(s.command, "start_server.limit")
+	c.handler, c.adrift = h, r.caught
 	c.unclear = len(r.received) > 0 || r.over // before there was anybody to write
 	c.follow()
 	h.connection = c
@@ -72,6 +66,7 @@ func (w *wires) connected(e *trace.Event) {
 // ended follows the end of a callback that is a coroutine.
 func (h *handler) ended(raised *trace.Error) {
 	c := h.connection
+	h.over = true
 	switch {
 	case c == nil || c.unclear || raised == nil:
 	case raised.Kind == trace.Scripted:

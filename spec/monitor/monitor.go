@@ -194,6 +194,9 @@ func (m *Monitor) event(e *trace.Event) {
 		}
 	case trace.Unhandled, trace.Unraisable, trace.Unsettled:
 		m.silent(e)
+		if m.wires != nil {
+			m.wires.spins = m.wires.spins || e.Ev == trace.Unsettled
+		}
 	default:
 		if m.wires != nil {
 			m.wires.event(e)

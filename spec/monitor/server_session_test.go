@@ -19,17 +19,63 @@ func serves(program ...trace.Reaction) step {
 	return does(trace.Command{Op: trace.StreamServe, As: "srv", Kind: trace.Unix, Callback: trace.Coroutine, Addresses: []string{"a"}, Program: program})
 }
 
+// limited gives what opens or serves a limit.
+func (s step) limited(limit int) step { s.c.Limit = &limit; return s }
+
+// laterServing has a server not serve from the beginning.
+func (s step) laterServing() step { s.c.StartServing = trace.Bool(false); return s }
+
 // form gives the callback another form.
 func (s step) form(f trace.Callback) step { s.c.Callback = f; return s }
 
-// at gives a server, or one who connects, another address.
-func (s step) at(name string) step {
+// at gives a server, or one who connects, other addresses.
+func (s step) at(names ...string) step {
 	if s.c.Op == trace.StreamServe {
-		s.c.Addresses = []string{name}
+		s.c.Addresses = names
 	} else {
-		s.c.Address = name
+		s.c.Address = names[0]
 	}
 	return s
+}
+
+// onServer is a command about the server.
+func onServer(op trace.Op) step { return does(trace.Command{Op: op, On: "srv.server"}) }
+
+func closesServer() step     { return onServer(trace.ServerClose) }
+func isServing(is bool) step { return onServer(trace.ServerIsServing).is(is) }
+
+// socketsAre is the answer to where the sockets of the server are bound.
+func socketsAre(addresses ...trace.Value) step {
+	return onServer(trace.ServerSockets).value(trace.Value{List: append([]trace.Value{}, addresses...)})
+}
+
+func path(s string) trace.Value { return trace.Value{Text: &s} }
+
+// ofServer is a call of the server that may wait.
+func ofServer(op trace.Op, name string) step {
+	return starts(trace.Command{Op: op}, name).on("srv.server")
+}
+
+func waitsForServer(name string) step { return ofServer(trace.ServerWaitClosed, name) }
+func servesForever(name string) step  { return ofServer(trace.ServerServeForever, name) }
+func inContext(name string) step      { return ofServer(trace.ServerContext, name) }
+func startsServing(name string) step  { return ofServer(trace.ServerStartServing, name) }
+
+// inServingContext is a context in which the server serves forever.
+func inServingContext(name string) step {
+	s := inContext(name)
+	s.c.Serve = trace.Bool(true)
+	return s
+}
+
+// isRefused is how the system refuses a connection.
+func (s step) isRefused() step {
+	return s.raises(trace.Error{Kind: trace.OSError, Native: "ConnectionRefusedError", Message: "[Errno 111] Connection refused"})
+}
+
+// didInCall are the events of what the callback does.
+func didInCall(s step) []trace.Event {
+	return []trace.Event{{Ev: trace.Doing, On: "srv#1", Command: &s.c}, {Ev: trace.Did, On: "srv#1", Returned: s.r.Returned, Raised: s.r.Raised}}
 }
 
 // connects is a raw end that connects.
@@ -62,11 +108,8 @@ func inHandler(s step) step {
 	return s
 }
 
-// whatCallDid are the events of what the callback does, as the step says.
-func whatCallDid(s step) []trace.Event {
-	s = inHandler(s)
-	return []trace.Event{{Ev: trace.Doing, On: "srv#1", Command: &s.c}, {Ev: trace.Did, On: "srv#1", Returned: s.r.Returned, Raised: s.r.Raised}}
-}
+// whatCallDid are the events of what the callback does to what it is called with.
+func whatCallDid(s step) []trace.Event { return didInCall(inHandler(s)) }
 
 // endsCall is the end of the callback; nil: it returns.
 func endsCall(raised *trace.Error) trace.Event {
@@ -104,3 +147,6 @@ func accepts(call string) step {
 func dialled(s ...step) []step {
 	return append(steps(address("a"), dials(), accepts("s")), s...)
 }
+
+// about has a run wait for an event of another object.
+func (s step) about(name string) step { s.c.Until.On = name; return s }

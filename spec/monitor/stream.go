@@ -17,6 +17,9 @@ type stream struct {
 	released  int      // how much was written when a drain came back last, and the marks are the same since; -1: none has
 	free      bool     // that drain had nothing to wait for when it was called
 
+	limit     int // of the reader; not positive: there is none that could be judged
+	limitRule string
+
 	reading int  // reads that wait
 	given   int  // bytes that reads have handed out
 	over    bool // a read has reported the end of the stream
@@ -207,8 +210,45 @@ func (c *connection) waitedClosed(k *wait, _ *trace.Value, raised *trace.Error) 
 // item follows an item of an iteration.
 func (c *connection) item(v *trace.Value) {
 	if v.Bytes != nil && !c.stream.unclear {
+		c.within(lf[0], *v.Bytes)
 		c.give(*v.Bytes)
 	}
+}
+
+const setsLimit = "reader.feed.opener-sets-limit"
+
+// within judges that no more than the limit came before a separator.
+func (c *connection) within(separator, data []byte) {
+	n := len(data) - len(separator)
+	if s := &c.stream; s.limit > 0 && len(separator) > 0 && n >= s.limit && bytes.HasSuffix(data, separator) && bytes.HasPrefix(c.raw.sent[s.given:], data) {
+		c.exercise(setsLimit)
+		c.holds(s.limitRule, n == s.limit, fmt.Sprintf("an overrun, since the limit is %d bytes", s.limit))
+	}
+}
+
+// overrun judges that a separator was said to be out of reach.
+func (c *connection) overrun(separator []byte) {
+	s := &c.stream
+	if s.limit <= 0 || len(separator) == 0 {
+		return
+	}
+	rest := c.raw.sent[s.given:]
+	at := bytes.Index(rest, separator)
+	c.exercise(setsLimit)
+	c.holds(s.limitRule, at > s.limit || at < 0 && len(rest) > s.limit, fmt.Sprintf("no overrun, since the limit is %d bytes", s.limit))
+}
+
+// separator returns what a read goes up to, nil if it goes up to nothing in particular.
+func separator(c *trace.Command) []byte {
+	switch {
+	case c.Op == trace.ReaderReadUntil && c.Separators != nil, c.Separator != nil && !c.Separator.Form.IsData():
+		return nil
+	case c.Op == trace.ReaderReadUntil && c.Separator != nil:
+		return c.Separator.Bytes
+	case c.Op == trace.ReaderReadLine, c.Op == trace.ReaderReadUntil, c.Op == trace.ReaderIterate:
+		return lf[0]
+	}
+	return nil
 }
 
 // give judges bytes that the reader has handed out.
@@ -241,6 +281,7 @@ func (c *connection) handed(k *wait, returned *trace.Value, raised *trace.Error)
 	ended := false
 	switch {
 	case returned != nil && returned.Bytes != nil:
+		c.within(separator(k.command), *returned.Bytes)
 		c.give(*returned.Bytes)
 		ended = reportsEnd(k.command, *returned.Bytes)
 	case returned != nil:
@@ -248,7 +289,12 @@ func (c *connection) handed(k *wait, returned *trace.Value, raised *trace.Error)
 	case raised.Kind == trace.IncompleteRead && raised.Partial != nil:
 		c.give(*raised.Partial)
 		ended = true
+	case raised.Kind == trace.LimitOverrun:
+		c.overrun(separator(k.command))
 	case raised.Kind == trace.InvalidArgument || k.cancelled:
+		if op := k.command.Op; raised.Kind == trace.InvalidArgument && (op == trace.ReaderReadLine || op == trace.ReaderIterate) {
+			c.overrun(lf[0])
+		}
 		s.unclear = true // bytes may have been dropped
 	}
 	if !ended || c.unclear {
@@ -257,7 +303,7 @@ func (c *connection) handed(k *wait, returned *trace.Value, raised *trace.Error)
 	s.over = true
 	c.exercise("invariants.eof-is-terminal")
 	if !c.closing && !c.adrift && !c.mayFail() && (!c.raw.ended() || s.given < len(c.raw.sent)) {
-		c.breaks("reader_protocol.feeds-reader", "no end of the stream before the peer has ended it and everything was handed out")
+		c.breaks(c.unless("reader_protocol.feeds-reader"), "no end of the stream before the peer has ended it and everything was handed out")
 	}
 }
 
@@ -283,10 +329,26 @@ func (c *connection) owesRead(k *wait) debt {
 		return debt{"writer.close.abort-ends-pending-read", "it comes back, since the connection was aborted"}
 	case c.closing && c.flushed():
 		return debt{"writer.close.ends-reader", "it comes back, since the stream was closed"}
-	case c.mayFail() || c.closing:
+	case c.mayFail() || c.closing || c.in.paused:
 		return debt{}
-	case c.raw.ended(), k.command.Op == trace.ReaderRead && !toEOF(k.command) && s.given < len(c.raw.sent):
+	case c.raw.ended(), c.suffices(k.command):
 		return debt{"reader_protocol.feeds-reader", "it comes back, since the peer has sent what it waits for"}
 	}
+	if sep := separator(k.command); s.limit > 0 && len(sep) > 0 && len(c.raw.sent)-s.given >= s.limit+len(sep) {
+		return debt{s.limitRule, fmt.Sprintf("an overrun, since the limit is %d bytes", s.limit)}
+	}
 	return debt{}
+}
+
+// suffices tells whether the peer has sent what a read waits for.
+func (c *connection) suffices(command *trace.Command) bool {
+	rest := c.raw.sent[c.stream.given:]
+	switch command.Op {
+	case trace.ReaderRead:
+		return !toEOF(command) && len(rest) > 0
+	case trace.ReaderReadExactly:
+		return len(rest) >= *command.N
+	}
+	sep := separator(command)
+	return len(sep) > 0 && bytes.Contains(rest, sep)
 }

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/streamspec/streamspec/spec/trace"
 )
@@ -20,16 +21,20 @@ type wires struct {
 	objects     map[string]*connection // by the names of the opening call and of its parts
 	order       []*connection          // as they were opened
 	sockets     map[string]*raw        // whose far ends sockets are
-	servers     map[string]*server
+	servers     map[string]*server     // by the names of the calls that start them
+	ordered     []*server              // as they were started
+	places      map[string]*place      // by the names of addresses
 	handlers    map[string]*handler
 	calls       map[string]*wait
 	scripted    map[string]bool // texts of the exceptions that programs of the session raise
 	interrupted bool            // a callback of a server was cancelled
 	nested      []*action       // what callbacks have begun and not ended
 	rested      bool            // the last command has let the implementation come to rest
+	spins       bool            // it did not come to rest
 	command     *trace.Command  // the one at hand
 	reply       *trace.Reply
-	action      *action // what it does to a connection
+	action      *action  // what it does to a connection
+	standing    standing // of the server that it is about, before
 }
 
 // A raw is the driver's end of a connection.
@@ -41,8 +46,12 @@ type raw struct {
 	shut       bool // the stream to the implementation was ended
 	closed     bool
 	reset      bool
-	over       bool // the end of the stream from the implementation, or an error, has come
-	asked      bool // whether the far end is open, when it must not be any more
+	over       bool    // the end of the stream from the implementation, or an error, has come
+	server     *server // that it has connected to; nil: that is not known
+	since      int     // the step in which it connected
+	handed     bool    // the callback was called for it
+	caught     bool    // it may have been closed with its server's clients before that
+	asked      bool    // whether the far end is open, when it must not be any more
 }
 
 // ended tells whether nothing more can come from the raw end.
@@ -121,10 +130,11 @@ type action struct {
 	written    int
 	resumed    int
 	lost       bool
-	refused    bool   // a write after write_eof, which must be refused
-	wrong      bool   // an argument of a wrong type
-	contended  bool   // callbacks were busy with the connection
-	refusal    string // the rule by which it has to be refused
+	refused    bool     // a write after write_eof, which must be refused
+	wrong      bool     // an argument of a wrong type
+	contended  bool     // callbacks were busy with the connection
+	standing   standing // of the server that it is about instead
+	refusal    string   // the rule by which it has to be refused
 }
 
 // A wait is a command that was started and has not come back.
@@ -132,22 +142,29 @@ type wait struct {
 	command    *trace.Command
 	raw        *raw
 	connection *connection
+	server     *server
 	cancelled  bool
 	pending    bool // it waited when the implementation had come to rest
 	drain      drain
+
+	// Of a server.
+	late     bool    // it was closed already
+	rival    bool    // there was another call that serves forever
+	released bool    // the body of the context goes on to its end
+	raises   *string // and raises this
 }
 
 func (m *Monitor) newWires() *wires {
 	return &wires{
 		m: m, raws: map[string]*raw{}, protocols: map[string]*protocol{}, objects: map[string]*connection{}, sockets: map[string]*raw{},
-		servers: map[string]*server{}, handlers: map[string]*handler{}, calls: map[string]*wait{}, scripted: map[string]bool{},
+		servers: map[string]*server{}, places: map[string]*place{}, handlers: map[string]*handler{}, calls: map[string]*wait{}, scripted: map[string]bool{},
 	}
 }
 
 // opens tells whether a command needs wires to be followed.
 func opens(op trace.Op) bool {
 	switch op {
-	case trace.RawMake, trace.RawConnect, trace.RawAccept, trace.ProtocolMake, trace.ConnectionOpen, trace.StreamOpen, trace.StreamServe:
+	case trace.RawMake, trace.RawConnect, trace.RawAccept, trace.AddressMake, trace.ProtocolMake, trace.ConnectionOpen, trace.StreamOpen, trace.StreamServe:
 		return true
 	}
 	return false
@@ -161,11 +178,14 @@ func (o *Options) exactFor(kind trace.EndKind) bool {
 
 // begin applies a command, before the events in its reply.
 func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
-	w.command, w.reply, w.action = c, reply, nil
+	w.command, w.reply, w.action, w.spins = c, reply, nil, false
 	if waitedInVain(c, reply) {
 		for _, conn := range w.order {
 			conn.execute()
 			conn.owed = conn.owes(c.Until)
+		}
+		for _, s := range w.ordered {
+			s.owed = s.owes(c.Until)
 		}
 	}
 	switch c.Op {
@@ -174,7 +194,15 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 			w.raws[c.As] = &raw{kind: c.Kind}
 			w.join(w.raws[c.As], reply.Returned.Object)
 		}
+		if c.Op == trace.RawConnect {
+			w.connects(c, reply)
+		}
+	case trace.AddressMake:
+		w.places[c.As] = &place{plain: c.Host == nil && c.Port == nil && (c.State == "" || c.State == trace.Free)}
+	case trace.AddressPut:
+		w.crowd(c.On)
 	case trace.SocketMake:
+		w.crowd(c.Address)
 		if r := w.raws[c.Raw]; r != nil && reply.Returned != nil {
 			w.sockets[c.As] = r
 		}
@@ -204,11 +232,17 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 	case trace.Cancel:
 		if k := w.calls[c.On]; k != nil {
 			k.cancelled = true
+			if k.server != nil {
+				k.server.cancels(k)
+			}
 		}
 		w.interrupted = w.interrupted || w.handlers[c.On] != nil
 	case trace.Release:
 		if c.Exception != nil {
 			w.scripted[*c.Exception] = true
+		}
+		if k := w.calls[c.On]; k != nil && k.server != nil {
+			k.server.release(k, c)
 		}
 	case trace.Collect:
 		for _, name := range c.Names {
@@ -217,6 +251,11 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 			}
 		}
 	default:
+		if s := w.serverOf(c.On); s != nil && trace.Spec(c.Op).Style == trace.Start {
+			w.calls[c.As] = s.start(c)
+		} else if s != nil {
+			w.standing = s.apply(c)
+		}
 		conn := w.objects[c.On]
 		if conn == nil {
 			return
@@ -290,7 +329,7 @@ func (w *wires) event(e *trace.Event) {
 	case trace.Finished:
 		if k := w.calls[e.On]; k != nil {
 			delete(w.calls, e.On)
-			k.back(e.Returned, e.Raised)
+			w.back(k, e.Returned, e.Raised)
 		} else if h := w.handlers[e.On]; h != nil {
 			h.ended(e.Raised)
 		}
@@ -345,6 +384,8 @@ func (w *wires) doing(e *trace.Event) {
 	w.nested = append(w.nested, a)
 	if a.connection != nil {
 		a.connection.apply(a)
+	} else if s := w.serverOf(e.Command.On); s != nil {
+		a.standing = s.apply(e.Command)
 	} else {
 		w.m.nestedReader(e.Command)
 	}
@@ -369,6 +410,10 @@ func (w *wires) did(e *trace.Event) {
 	if a.connection != nil {
 		a.connection.busy--
 		a.connection.answer(a, e.Returned, e.Raised)
+	} else if s := w.serverOf(a.command.On); s != nil {
+		if s.exact || changes(a.command.Op) { // else when it asked is open
+			s.answer(a.command, a.standing, e.Returned, e.Raised)
+		}
 	} else {
 		w.m.nestedReaderDid(a.command, e)
 	}
@@ -378,7 +423,8 @@ func (w *wires) did(e *trace.Event) {
 func changes(op trace.Op) bool {
 	switch op {
 	case trace.TransportWrite, trace.TransportWriteLines, trace.TransportClose, trace.TransportAbort, trace.TransportPauseReading, trace.TransportResumeReading,
-		trace.TransportSetWriteBufferLimits, trace.TransportWriteEOF, trace.TransportSetProtocol, trace.WriterWrite, trace.WriterWriteLines, trace.WriterClose, trace.WriterWriteEOF:
+		trace.TransportSetWriteBufferLimits, trace.TransportWriteEOF, trace.TransportSetProtocol, trace.WriterWrite, trace.WriterWriteLines, trace.WriterClose, trace.WriterWriteEOF,
+		trace.ServerClose, trace.ServerCloseClients, trace.ServerAbortClients:
 		return true
 	}
 	return false
@@ -390,10 +436,13 @@ func (w *wires) end() {
 	if w.action != nil {
 		w.action.connection.answer(w.action, reply.Returned, reply.Raised)
 	}
+	if s := w.serverOf(c.On); s != nil && trace.Spec(c.Op).Style == trace.Call {
+		s.answer(c, w.standing, reply.Returned, reply.Raised)
+	}
 	if k := w.calls[c.As]; k != nil && k.command == c {
 		if reply.Pending == "" {
 			delete(w.calls, c.As)
-			k.back(reply.Returned, reply.Raised)
+			w.back(k, reply.Returned, reply.Raised)
 		}
 		if c.Eager != nil && *c.Eager {
 			delete(w.calls, c.As) // it was given up
@@ -404,7 +453,7 @@ func (w *wires) end() {
 		r.asked = false
 	}
 	spec := trace.Spec(c.Op)
-	w.rested = !c.NoSettle && (spec.Style != trace.Make || spec.Events != nil) && c.Op != trace.Run
+	w.rested = !c.NoSettle && (spec.Style != trace.Make || spec.Events != nil) && c.Op != trace.Run && !w.spins
 	for _, conn := range w.order {
 		if !conn.exact || !w.rested {
 			continue
@@ -415,7 +464,18 @@ func (w *wires) end() {
 			w.calls[name].pending = true
 		}
 	}
+	for _, s := range w.ordered {
+		if s.exact && w.rested {
+			s.rest()
+		}
+	}
 	if waitedInVain(c, reply) {
+		for _, s := range w.ordered {
+			if s.owed.rule != "" && s.owes(c.Until).rule == s.owed.rule {
+				s.breaks(s.owed.rule, s.owed.what)
+			}
+			s.owed = debt{}
+		}
 		for _, conn := range w.order {
 			if conn.owed.rule != "" && conn.owes(c.Until).rule == conn.owed.rule {
 				conn.breakOwed(conn.owed)
@@ -429,10 +489,16 @@ func (w *wires) end() {
 }
 
 // back judges how a call came back.
-func (k *wait) back(returned *trace.Value, raised *trace.Error) {
+func (w *wires) back(k *wait, returned *trace.Value, raised *trace.Error) {
 	if k.raw != nil {
 		k.received(returned, raised)
 		return
+	}
+	if op := k.command.Op; op == trace.StreamOpen || op == trace.StreamServe {
+		w.placed(k.command, returned)
+	}
+	if k.server != nil {
+		k.server.back(k, returned, raised)
 	}
 	if c := k.connection; c != nil && (!c.unclear || c.apart) {
 		switch k.command.Op {
@@ -455,7 +521,17 @@ func (w *wires) abandon(c *trace.Command, reply *trace.Reply) {
 			conn.unclear = true
 		}
 	}
+	for _, s := range w.ordered {
+		s.unclear = s.unclear || reply.Fault != ""
+	}
 	w.rested = false
+}
+
+// crowd notes that others than servers may be at an address.
+func (w *wires) crowd(address string) {
+	if p := w.places[address]; p != nil {
+		p.plain = false
+	}
 }
 
 // forget drops objects. A connection of which any part is dropped is not judged any more.
@@ -475,13 +551,35 @@ func (w *wires) forget(names []string) {
 			conn.unclear = true
 			w.order = slices.DeleteFunc(w.order, func(c *connection) bool { return c == conn })
 		}
+		w.forgetServer(name)
 		delete(w.objects, name)
 		delete(w.raws, name)
 		delete(w.protocols, name)
 		delete(w.sockets, name)
-		delete(w.servers, name)
 		delete(w.handlers, name)
 		delete(w.calls, name)
 	}
 	w.rested = false
+}
+
+// forgetServer drops a server, with which its clients may be.
+func (w *wires) forgetServer(name string) {
+	s := w.servers[strings.TrimSuffix(name, ".server")]
+	if h := w.handlers[name]; h != nil {
+		h.server.unclear = true
+	}
+	if s == nil {
+		return
+	}
+	for _, r := range s.clients {
+		if r.connection != nil {
+			r.connection.unclear = true
+		}
+	}
+	for _, address := range s.command.Addresses {
+		w.crowd(address)
+	}
+	s.unclear = true
+	delete(w.servers, s.name)
+	w.ordered = slices.DeleteFunc(w.ordered, func(o *server) bool { return o == s })
 }

@@ -168,6 +168,13 @@ func (k *wait) received(returned *trace.Value, raised *trace.Error) {
 		c.breaks(c.misplaced(from, data), "the beginning of "+trace.Bytes(rest).String())
 		return
 	}
+	if c.outlives() {
+		c.exercise(keepsConnections)
+		if ended && !o.eof && !c.handler.over {
+			c.breaks(keepsConnections, "no end of the stream, since only the server was closed")
+			return
+		}
+	}
 	if !ended || c.aborted || c.fatal || c.adrift || c.raw.reset {
 		return
 	}
