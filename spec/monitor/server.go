@@ -433,9 +433,10 @@ func (s *server) owesCallback() debt {
 	return debt{}
 }
 
-// owesEnd tells whether a receive of a raw end has to come to an end that was never accepted.
+// owesEnd tells whether a receive of a raw end has to come to an end that was never accepted. Of TCP the system itself forgets
+// some without a word.
 func (s *server) owesEnd(r *raw) debt {
-	if s.unclear || s.strangers || !s.closed || r.handed || r.closed || r.reset {
+	if r.kind != trace.Unix || s.unclear || s.strangers || !s.closed || r.handed || r.closed || r.reset {
 		return debt{}
 	}
 	return debt{perConnection, "a call of the callback, or the end of the stream or a reset, since the server is closed"}

@@ -44,6 +44,8 @@ var wrongServers = []wrongSession{
 	{"start_server.sockets", "there are none", started(socketsAre())},
 	{"start_server.sockets", "one is missing", steps(address("a"), address("b"), serves().at("a", "b"), socketsAre(path("/x")))},
 	{"start_server.sockets", "one that tells nothing", started(socketsAre(trace.None))},
+	{"start_server.sockets", "one without a port", steps(overTCP(address("a")), overTCP(serves()), socketsAre(hostAndPort(0)))},
+	{"start_server.sockets", "none of a server that is told of a host", steps(withHost(serves()), socketsAre())},
 	{"start_server.sockets", "no list", started(onServer(trace.ServerSockets))},
 
 	// closing
@@ -131,6 +133,9 @@ var conformingServers = []conformingSession{
 	// who has connected
 	{"several clients", served(isServing(true), socketsAre(path("/x")), connects("u").soon(), connects("v").soon(), settle().with(callFor(2, "v"), callFor(3, "u")), startsServing("c1").none()),
 		[]string{"start_server.callback-per-connection", "start_server.listens", "start_server.sockets", "start_server.deferred-serving"}},
+	{"two servers at one place", steps(overTCP(address("a")), overTCP(serves()), overTCP(serves().makes("other")), overTCP(connects("v")), overTCP(connects("w")).with(callFor(1, "w"))), nil},
+	{"over TCP", steps(overTCP(address("a")), overTCP(serves()), socketsAre(hostAndPort(4711)), overTCP(connects("w")).with(callFor(1, "w")), closesServer()), []string{"start_server.sockets"}},
+	{"told of a host", steps(withHost(serves()), socketsAre(hostAndPort(1), hostAndPort(1)), closesServer(), waitsForServer("c1")), []string{"start_server.sockets"}},
 	{"several addresses", steps(address("a"), address("b"), serves().at("a", "b"), socketsAre(path("/x"), path("/y")), connects("w").at("b").with(callFor(1, "w"))), []string{"start_server.listens"}},
 	{"one that serves later", steps(address("a"), serves().laterServing(), isServing(false), connects("v").isRefused(), startsServing("c1").none(), isServing(true), connects("w").with(callFor(1, "w"))), []string{"start_server.deferred-serving"}},
 	{"or forever later", steps(address("a"), serves().laterServing(), servesForever("c1"), isServing(true), connects("w").with(callFor(1, "w"))), []string{"start_server.deferred-serving"}},
@@ -188,6 +193,16 @@ var latitudeServers = []permittedSession{
 	{"a second one takes the place", steps(address("a"), serves(), serves().makes("other"), connects("w").isRefused(), closesServer(), settle())},
 	{"something else is put there", steps(address("a"), serves(), does(trace.Command{Op: trace.AddressPut, On: "a", State: trace.Stale}), connects("w").isRefused())},
 	{"or is there from the beginning", steps(does(trace.Command{Op: trace.AddressMake, As: "a", Kind: trace.Unix, State: trace.Live}), serves().raises(of(trace.OSError)), connects("w"))},
+	{"too many wait perhaps", started(connects("w").soon(), connects("v").soon().isRefused(), settle().with(callFor(1, "w")))},
+	{"two servers at one place, of which the other is called", steps(address("a"), serves(), serves().makes("other"), connects("w"), closesServer(), settle().with(callFor(1, "w")))},
+	{"a connection of one server that another has", steps(address("a"), address("b"), serves(), serves().makes("other").at("b"), connects("w").at("b").soon(), settle().with(callFor(1, "w")), settle())},
+	{"a call that is told after the judgement has ended", started(does(trace.Command{Op: trace.Settle}).fault(), connects("w"), settle().with(callFor(1, "w"), callFor(2, "w")), closesServer().raises(badState), waitsForServer("c1").none())},
+	{"a callback that ends in an unexpected way", served(recvAll("k1"), settle().with(endsCall(&badState)), inHandler(viaWriter(closing())).is(true))},
+	{"a callback of which it is not known how it ends", servedBy(trace.Function, append(failsInCall(), trace.Reaction{In: trace.ClientConnected, Return: &trace.None}), recvAll("k1").gives("xyz"))},
+	{"a context that is cancelled, with what becomes of it", started(inContext("c1"), cancel("c1").with(failed("c1", cancelled)), isServing(false))},
+	{"a context that is cancelled before it is entered", started(inContext("c1").soon(), cancel("c1").with(failed("c1", cancelled)), isServing(true))},
+	{"a client that was forgotten by the system", steps(overTCP(address("a")), overTCP(serves()), overTCP(connects("w")).soon(), closesServer(), recvAll("k1"), settle())},
+	{"the clients of a forgotten server", served(forget("srv.server"), recvAll("k1").gives("xyz"), connects("v"))},
 	{"too many wait", started(connects("w").raises(trace.Error{Kind: trace.OSError, Message: "[Errno 11] Resource temporarily unavailable"}))},
 	{"a server that could not be started", steps(address("a"), serves().raises(of(trace.OSError)), connects("w"), isServing(false))},
 	{"a closed server that is asked to serve", started(closesServer(), startsServing("c1").raises(of(trace.InvalidType)), isServing(false))},
@@ -259,3 +274,20 @@ func TestTurnsAreNoRest(t *testing.T) {
 	quiet(t, play(exact, unix(sends("a").soon(), turn, turn.with(got("a")))...))
 	accused(t, play(exact, unix(sends("a").soon(), turn, settle())...), "invariants.transport-and-protocol")
 }
+
+// overTCP has a step be about TCP.
+func overTCP(s step) step { s.c.Kind = trace.TCP; return s }
+
+// withHost has a server listen at a host, over TCP.
+func withHost(s step) step {
+	s = overTCP(s.at())
+	s.c.Host = trace.Text("localhost")
+	return s
+}
+
+func hostAndPort(port int) trace.Value {
+	return trace.Value{List: []trace.Value{{Text: trace.Text("127.0.0.1")}, {Int: &port}}}
+}
+
+// fault says that the adapter has failed.
+func (s step) fault() step { s.r = trace.Reply{Fault: "KeyError"}; return s }
