@@ -29,6 +29,7 @@ import array
 import asyncio
 import collections
 import contextlib
+import errno
 import functools
 import gc
 import importlib
@@ -36,11 +37,14 @@ import io
 import json
 import logging
 import os
+import pathlib
 import platform
 import queue
 import select
 import selectors
+import shutil
 import socket
+import stat
 import struct
 import sys
 import tempfile
@@ -140,6 +144,13 @@ VALUES = (
 )
 
 
+class Named:
+    """A result that is an object of the session: its name, or None."""
+
+    def __init__(self, name):
+        self.name = name
+
+
 def encode_value(value, session=None):
     """Return the wire form of a result. A type that is not the usual one for such a value is named."""
     if type(value) is bytes:
@@ -150,6 +161,8 @@ def encode_value(value, session=None):
         return {"bool": value}
     if isinstance(value, BaseException):
         return {"error": encode_error(value)}
+    if isinstance(value, Named):
+        return {} if value.name is None else {"object": value.name}
     for classes, kind, encode in VALUES:
         if isinstance(value, classes):
             return with_type({kind: encode(value)}, value, (str, int))
@@ -266,6 +279,13 @@ class Selector(selectors.DefaultSelector):
         return [] if self.deaf else super().select(timeout)
 
 
+class Turns:
+    """How many turns the loop is to run, whether it is at rest then or not."""
+
+    def __init__(self, number):
+        self.number = number
+
+
 def settling(base):
     """Return a subclass of an event loop class that knows when it has come to rest."""
     base_call_soon, base_call_soon_threadsafe = base.call_soon, base.call_soon_threadsafe
@@ -296,10 +316,23 @@ def settling(base):
                 self.at_rest = False
                 return base_call_soon_threadsafe(self, callback, *args)
 
+        if issubclass(base, asyncio.BaseEventLoop):  # whose own parts look up names, and tell the time, by these
+            frozen = None  # what time it is, once time has been stopped
+            resolver = None
+
+            def time(self):
+                return base.time(self) if self.frozen is None else self.frozen
+
+            async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
+                if self.resolver is not None and self.resolver.knows(host):
+                    return await self.resolver.resolve(host, port, family, type, proto, flags)
+                return await base.getaddrinfo(self, host, port, family=family, type=type, proto=proto, flags=flags)
+
         def drive(self, steps):
             """Run a generator inside the loop; return what it returns.
 
-            After a yield it goes on when all is at rest, and after a yield of seconds not before these have passed.
+            After a yield it goes on when all is at rest, after a yield of seconds not before these have passed, and after
+            a yield of turns when so many of them are over, at rest or not.
             """
             self.steps, self.result, self.error = steps, None, None
             if self.at_rest:
@@ -308,8 +341,10 @@ def settling(base):
                 base_call_soon(self, self.resume)
             else:  # what has been left scheduled must not run before the generator has begun
                 self.resume()
-            if self.steps is not None:
+            while self.steps is not None:
                 self.run_forever()
+                if self.steps is not None:
+                    self.resume()
             result, error, self.result, self.error = self.result, self.error, None, None
             if error is not None:
                 raise error
@@ -327,15 +362,32 @@ def settling(base):
             if self.is_running():
                 self.stop()
 
-        def settle(self, seconds):
+        def settle(self, wait):
             if self.selector is not None:
                 self.selector.deaf = False
             self.at_rest = True
             self.turns = self.idle = 0
-            if seconds:
-                self.call_later(seconds, self.end_turn)
-            else:
+            if isinstance(wait, Turns):
+                self.left = wait.number
+                base_call_soon(self, self.end_counted_turn)
+            elif not wait:
                 base_call_soon(self, self.end_turn)
+            elif getattr(self, "frozen", None) is None:
+                self.call_later(wait, self.end_turn)
+            else:  # the loop's clock stands
+                self.selector.select(wait)
+                base_call_soon(self, self.end_turn)
+
+        def end_counted_turn(self):
+            self.left -= 1
+            if self.left > 0:
+                base_call_soon(self, self.end_counted_turn)
+                return
+            self.at_rest = False  # what is scheduled by now must not run before another command lets it
+            self.end_turns()
+
+        def end_turns(self):
+            self.stop()  # the turn ends as well, and drive goes on
 
         def end_turn(self):
             # Runs behind all that was scheduled before this turn, and is itself not taken note of.
@@ -407,6 +459,8 @@ def parking(base):
                     outcome = None, exc
                 self.steps = None
                 self.outcomes.put(outcome)
+
+        end_turns = resume  # in the middle of a turn
 
         def close(self):
             if self.batches is not None:
@@ -523,17 +577,14 @@ MOST_AT_ONCE = 1 << 16  # bytes
 class Raw:
     """A raw end, and the far end that belongs to it."""
 
-    def __init__(self, kind, buffer=None):
-        if kind not in ENDS:
-            raise Fault("there is no kind of connection %.80r" % (kind,))
-        if fcntl is None:
-            raise Unsupported("connections need a POSIX system")
-        self.kind = kind
-        self.near, self.far = ENDS[kind](kind, buffer)  # near is None where the raw end is idle
+    def __init__(self, kind, near, far=None):
+        self.kind, self.near, self.far = kind, near, far  # near is None where the raw end is idle
         if self.near is not None:
             os.set_blocking(self.near.fileno(), False)
-        self.identity = identity(self.far.fileno())
-        self.opened = False
+        self.identity = None if far is None else identity(far.fileno())
+        # Where the far end is the implementation's from the beginning, it is known by the names of both ends.
+        self.names = (near.getsockname(), near.getpeername()) if far is None else None
+        self.opened = far is None
         self.receiving = None  # the future of the recv that is pending
         self.received, self.wanted = bytearray(), None  # wanted is None: everything
 
@@ -623,10 +674,14 @@ class Raw:
 
     def far_open(self):
         """Return whether this process has a descriptor of the far end, whoever made that."""
-        return any(identity(int(name)) == self.identity for name in os.listdir("/dev/fd"))
+        if self.names is None:
+            return is_open(self.identity)
+        return any(names_of(end) == self.names[::-1] for end in sockets_here())
 
     def close_far(self):
         """Close the far end if nobody has: it was not opened, or its transport did not do so."""
+        if self.far is None:
+            return
         descriptor = number_of(self.far)
         if descriptor is None:
             return
@@ -649,6 +704,44 @@ def identity(descriptor):
     try:
         status = os.fstat(descriptor)
         return status.st_dev, status.st_ino, fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError:
+        return None
+
+
+def is_open(known):
+    """Return whether this process has a descriptor of an open file of which the identity is known."""
+    return any(identity(int(name)) == known for name in os.listdir("/dev/fd"))
+
+
+def sockets_here():
+    """Yield the sockets of this process, each for as long as it is looked at."""
+    for name in os.listdir("/dev/fd"):
+        try:
+            end = socket.socket(fileno=os.dup(int(name))) if sys.version_info >= (3, 7) else duplicate(int(name))
+        except OSError:  # none, or not there any more
+            continue
+        with end:
+            yield end
+
+
+def duplicate(descriptor):
+    """Return a socket that stands for a descriptor; 3.6 does not find out by itself of which family it is."""
+    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+        end = socket.fromfd(descriptor, family, socket.SOCK_STREAM)
+        try:
+            if end.getsockopt(socket.SOL_SOCKET, getattr(socket, "SO_DOMAIN", 39)) == family:
+                return end
+        except OSError:
+            end.close()
+            raise
+        end.close()
+    raise OSError("not a socket of a family that is used here")
+
+
+def names_of(end):
+    """Return the names of both ends of a connection, None for what is not connected."""
+    try:
+        return end.getsockname(), end.getpeername()
     except OSError:
         return None
 
@@ -696,6 +789,18 @@ def file_ends(kind, buffer):
     return None, tempfile.TemporaryFile("w+b", 0)
 
 
+def make_ends(kind, buffer):
+    if kind not in ENDS:
+        raise Fault("there is no kind of connection %.80r" % (kind,))
+    need_sockets()
+    return ENDS[kind](kind, buffer)
+
+
+def need_sockets():
+    if fcntl is None:
+        raise Unsupported("connections need a POSIX system")
+
+
 ENDS = {
     "tcp": tcp_ends,
     "unix": unix_ends,
@@ -706,7 +811,238 @@ ENDS = {
 }
 
 
-# ---------------------------------------------------------------- programmed protocols
+# ---------------------------------------------------------------- addresses
+#
+# Hosts of the loopback interface that no other process uses, and a port that the system gives to nobody by itself, so
+# that it is certain who listens there. Paths are in a directory of the session's own.
+
+FAMILIES = {"unspecified": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+MOST_HOSTS = 254
+
+
+class Place:
+    """Where the addresses of a session are."""
+
+    port = None  # of all sessions of this process
+
+    def __init__(self):
+        self.hosts, self.paths, self.directory = 0, 0, None
+
+    def host(self):
+        if self.hosts == MOST_HOSTS:
+            raise Fault("a session has no more than %d addresses of TCP" % MOST_HOSTS)
+        self.hosts += 1
+        process = os.getpid()
+        return "127.%d.%d.%d" % (1 + (process >> 8) % 250, process % 256, self.hosts)
+
+    def path(self):
+        if self.directory is None:
+            self.directory = tempfile.mkdtemp(prefix="s")
+        self.paths += 1
+        return os.path.join(self.directory, "a%d" % self.paths)
+
+    @classmethod
+    def port_of_all(cls):
+        if cls.port is None:
+            for port in range(10000 + os.getpid() * 7 % 19000, 32000):
+                if all(free_port(family, host, port) for family, host in ((socket.AF_INET, ""), (socket.AF_INET6, "::1"))):
+                    cls.port = port
+                    break
+            else:
+                raise Fault("there is no port to be had")
+        return cls.port
+
+    def clear(self):
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self.directory = None
+
+
+def free_port(family, host, port):
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((host, port))
+    except OSError as exc:
+        return exc.errno != errno.EADDRINUSE  # where there is no such family, nobody uses it
+    return True
+
+
+class Address:
+    """A host and a port, or a path, and what the driver has put there."""
+
+    def __init__(self, kind, place, host=None, port=None, state="free"):
+        need_sockets()
+        if kind not in ("tcp", "unix"):
+            raise Fault("there are no addresses of the kind %.80r" % (kind,))
+        self.kind, self.listener, self.filling = kind, None, []
+        if kind == "tcp":
+            self.family = socket.AF_INET6 if host is not None and ":" in host else socket.AF_INET
+            if self.family == socket.AF_INET6 and not has_ipv6():
+                raise Unsupported("there is no IPv6 here")
+            self.name = (host or place.host(), place.port_of_all() if port is None else port)
+        else:
+            self.family, self.name = socket.AF_UNIX, place.path()
+            if state == "no-directory":
+                self.name, state = os.path.join(self.name, "a"), "free"
+        self.put(state)
+
+    def check_kind(self, command):
+        if command["kind"] != self.kind:
+            raise Fault("the address is of the kind %s" % self.kind)
+
+    def put(self, state):
+        self.clear()
+        if self.kind == "unix" and os.path.lexists(self.name):
+            os.unlink(self.name)
+        if state == "free":
+            return
+        if self.kind == "unix" and state == "file":
+            with open(self.name, "w"):
+                return
+        if state not in ({"live", "silent"} if self.kind == "tcp" else {"live", "stale"}):
+            raise Fault("an address of the kind %s cannot be %.80r" % (self.kind, state))
+        self.listener = socket.socket(self.family)
+        if self.kind == "tcp":
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(self.name)
+        if state == "stale":
+            self.clear()
+            return
+        self.listener.listen(0 if state == "silent" else 16)
+        while state == "silent":  # until its queue is full
+            self.filling.append(socket.socket(self.family))
+            self.filling[-1].settimeout(0.2)
+            try:
+                self.filling[-1].connect(self.name)
+            except OSError:  # this one waits for ever, and so will the others
+                break
+
+    def clear(self):
+        for end in self.filling + ([self.listener] if self.listener is not None else []):
+            end.close()
+        self.listener, self.filling = None, []
+
+    def connect(self, buffer):
+        end = socket.socket(self.family)
+        try:
+            if self.kind == "unix":
+                end.bind("")  # by a name that the system makes, the peer can tell who it is
+                end.setblocking(False)
+            else:
+                end.settimeout(10)
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            resize((end,), buffer)
+            end.connect(self.name)
+        except BaseException:
+            end.close()
+            raise
+        return end
+
+    def accept(self):
+        if self.listener is None:
+            raise Fault("nobody of ours listens at the address")
+        self.listener.setblocking(False)
+        end, _ = self.listener.accept()
+        if self.kind == "tcp":
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return end
+
+    def state(self):
+        if self.kind != "unix":
+            raise Fault("only a path can be looked at")
+        try:
+            mode = os.lstat(self.name).st_mode
+        except OSError:
+            return "free"
+        return "socket" if stat.S_ISSOCK(mode) else "file"
+
+    def ask(self, what):
+        """Ask about the socket that the implementation has there; return None if it has none."""
+        ours = None if self.listener is None else identity(self.listener.fileno())
+        for end in sockets_here():
+            if identity(end.fileno()) != ours and end.family == self.family and end.getsockname()[:2] == self.name[:2] and names_of(end) is None:
+                answer = QUESTIONS[what](end)
+                if answer is not None:
+                    return answer
+        return None
+
+
+def backlog_of(end):
+    if not end.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return None
+    info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return struct.unpack_from("I", info, 28)[0]  # tcpi_sacked, which of a socket that listens is the length of its queue
+
+
+def option_of(name):
+    return lambda end: bool(end.getsockopt(socket.SOL_SOCKET, getattr(socket, name)))
+
+
+QUESTIONS = {"backlog": backlog_of, "reuse_address": option_of("SO_REUSEADDR"), "reuse_port": option_of("SO_REUSEPORT")}
+
+
+@functools.lru_cache(maxsize=None)
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+class Passed:
+    """A socket that is passed to the implementation."""
+
+    def __init__(self, end):
+        self.end, self.identity = end, identity(end.fileno())
+
+    def close(self):
+        """Close it if nobody has."""
+        if number_of(self.end) is None:
+            return
+        if identity(self.end.fileno()) == self.identity:
+            self.end.close()
+        else:  # closed behind its back, and the number may be another's by now
+            self.end.detach()
+
+
+class Resolver:
+    """Answers for hosts as the driver says. Who asks before there is an answer waits for it."""
+
+    def __init__(self, session):
+        self.session, self.answers, self.waiting = session, {}, {}
+
+    def knows(self, host):
+        # Names under .test are nobody's, so the driver will answer for them.
+        return isinstance(host, str) and (host in self.answers or host.endswith(".test"))
+
+    def answer(self, host, answer):
+        self.answers[host] = answer
+        for future in self.waiting.pop(host, []):
+            if not future.done():
+                future.set_result(None)
+
+    async def resolve(self, host, port, family, kind, proto, flags):
+        names = {number: name for name, number in FAMILIES.items()}
+        query = [{"text": names.get(family, str(family))}, {"int": int(proto)}, {"int": int(flags)}]
+        self.session.emit("resolving", on=host, value={"list": query})
+        while host not in self.answers:
+            future = self.session.loop.create_future()
+            self.waiting.setdefault(host, []).append(future)
+            await future
+        answer = self.answers[host]
+        if isinstance(answer, str):
+            raise socket.gaierror(socket.EAI_FAIL, answer)
+        found = []
+        for address in answer:
+            if family in (socket.AF_UNSPEC, address.family):
+                name = (address.name[0], port) + ((0, 0) if address.family == socket.AF_INET6 else ())
+                found.append((address.family, socket.SOCK_STREAM, proto or socket.IPPROTO_TCP, "", name))
+        return found
+
+
+# ---------------------------------------------------------------- programmed protocols and callbacks
 
 
 class Programmed(asyncio.Protocol):
@@ -763,12 +1099,124 @@ class Programmed(asyncio.Protocol):
         return None if end is None else end.finish()
 
 
+class Callback:
+    """The client-connected callback of a server, which tells of each call and then reacts as the driver has said."""
+
+    def __init__(self, session, name, program):
+        self.session, self.name, self.calls = session, name, 0
+        self.program = [Reaction(form) for form in program]
+
+    def forgotten(self):
+        return self.session.callbacks.get(self.name) is not self
+
+    def connected(self, reader, writer, call=None):
+        """Take note of a client; return the last reaction, which says how the callback ends."""
+        if self.forgotten():
+            abort(writer.transport)
+            return None
+        session, end = self.session, None
+        try:  # a failure of ours must not reach the loop, which would lay it at the implementation's door
+            self.calls += 1
+            name = "%s#%d" % (self.name, self.calls)
+            session.readers[name + ".reader"], session.writers[name + ".writer"] = reader, writer
+            transport = session.transports[name + ".transport"] = writer.transport
+            session.protocols[name + ".protocol"] = transport.get_protocol()
+            if call is not None:
+                call.name, session.calls[name] = name, call
+            session.emit("client_connected", on=name, value=encode_value(Named(session.client_of(writer))))
+            for reaction in self.program:
+                if reaction.nth in (None, self.calls):
+                    for command in reaction.commands:
+                        session.react(name, command)
+                    end = reaction
+        except Exception as exc:
+            session.faults.append(describe_fault("the callback of %s" % self.name, exc))
+        return end
+
+    def function(self, reader, writer):
+        end = self.connected(reader, writer)
+        return None if end is None else end.finish()
+
+    def future(self, reader, writer):
+        self.connected(reader, writer)
+        return self.session.loop.create_future()
+
+    async def coroutine(self, reader, writer):
+        call = Held(self.session)
+        call.set_task(current_task())
+        end = self.connected(reader, writer, call)
+        try:
+            if end is not None and end.hold:
+                await call.gate
+            result = None if end is None else end.finish()
+        except BaseException as exc:
+            call.told(exc, None)
+            raise
+        call.told(None, result)
+        return result
+
+    def as_object(self):
+        return CallableObject(self)
+
+    def form(self, name):
+        return self.as_object() if name == "object" else getattr(self, name)
+
+
+class CallableObject:
+    """A callback that is an object whose call operator is a coroutine function."""
+
+    def __init__(self, callback):
+        self.callback = callback
+
+    async def __call__(self, reader, writer):
+        return await self.callback.coroutine(reader, writer)
+
+
+def current_task():
+    return asyncio.current_task() if hasattr(asyncio, "current_task") else asyncio.Task.current_task()
+
+
+class Held:
+    """A call of a callback that is a coroutine. It holds nothing but a weak reference to its task, or nobody would notice
+    an exception of it that was never retrieved."""
+
+    def __init__(self, session):
+        self.session, self.name, self.over = session, None, False
+        self.gate = session.loop.create_future()
+
+    def set_task(self, task):
+        self.task = weakref.ref(task)
+
+    def done(self):
+        return self.over
+
+    def cancel(self):
+        task = self.task()
+        if task is not None:
+            task.cancel()
+
+    def told(self, exc, result):
+        self.over = True
+        session = self.session
+        if session.calls.get(self.name) is not self:  # forgotten
+            return
+        if exc is None:
+            session.emit("finished", on=self.name, returned=encode_value(result, session))
+        else:
+            kind, native = classify(type(exc), False)
+            error = {"kind": kind, "native": native}
+            if str(exc):
+                error["message"] = str(exc)
+            session.emit("finished", on=self.name, raised=error)
+
+
 class Reaction:
     """What a programmed protocol does in a callback. Of several that match, the last one says how the callback ends."""
 
     def __init__(self, form):
         self.callback, self.nth, self.commands = form["in"], form.get("nth"), form.get("do", [])
         self.result, self.text = decode_value(form.get("return", {})), form.get("raise")
+        self.hold = form.get("hold", False)
 
     def finish(self):
         if self.text is not None:
@@ -806,7 +1254,14 @@ class Session:
         self.transports = Family("transport")
         self.protocols = Family("protocol")
         self.raws = Family("raw end")
-        self.objects = self.readers, self.writers, self.transports, self.protocols
+        self.servers = Family("server")
+        self.addresses = Family("address")
+        self.sockets = Family("socket")
+        self.callbacks = {}  # of servers, by the names of the calls that started these
+        self.bodies = {}  # what contexts wait for, by the names of the calls that entered them
+        self.openers = []  # names of addresses and of calls that connect to them, until they are accepted
+        self.place = Place()
+        self.objects = self.readers, self.writers, self.transports, self.protocols, self.servers
         self.wired = False  # whether there are connections, which move without being called
         self.calls = Family("call")  # tasks; None for a call that failed before there was a task
         self.waiting = {}  # those of them whose reply was pending: task to name
@@ -816,7 +1271,9 @@ class Session:
         self.received = collections.Counter()  # bytes that were delivered, by protocol
         self.faults = []  # since the last reply, in callbacks, where they cannot be raised
         self.buffers = []  # to overwrite after the call at hand
-        self.everything = self.objects + (self.raws, self.calls, self.others, self.told, self.received)
+        self.families = self.objects + (self.raws, self.addresses, self.sockets)  # of all that has a name but for calls
+        self.named = self.families + (self.calls, self.received, self.callbacks, self.bodies)
+        self.everything = self.named + (self.others, self.told)
         self.loop = testee.new_loop()
         self.loop.set_debug(False)  # the environment may have asked for it
         self.loop.spins = self.spins
@@ -844,7 +1301,12 @@ class Session:
         for command in commands:
             try:
                 reply = COMMANDS[command["op"]](self, command)
-                if (not loop.at_rest or self.wired) and not command.get("no_settle"):
+                if type(reply) is Turns:
+                    yield reply
+                    if self.waiting:
+                        self.look()
+                    reply = NONE
+                elif (not loop.at_rest or self.wired) and not command.get("no_settle"):
                     yield
                     if self.waiting:
                         self.look()
@@ -939,14 +1401,7 @@ class Session:
     def claim(self, command):
         """Return the name that the command gives to what it makes, which must be free."""
         name = command["as"]
-        if (
-            name in self.calls
-            or name in self.readers
-            or name in self.writers
-            or name in self.transports
-            or name in self.protocols
-            or name in self.raws
-        ):
+        if name in self.calls or any(name in family for family in self.families):
             raise Fault("the name %.80r is taken" % (name,))
         return name
 
@@ -963,41 +1418,58 @@ class Session:
         if self.waiting:
             self.abandon(list(self.waiting))
         after = done
-        if self.wired or self.writers or self.protocols:
-            after = self.disconnect(list(self.transports.values()), list(self.raws.values()), True)
+        if self.wired or self.writers or self.protocols or self.addresses or self.sockets or self.servers:
+            after = self.disconnect([list(family.values()) for family in self.dropping()], True)
         for family in self.everything:
             if family:
                 family.clear()
+        del self.openers[:]
         return after
+
+    def dropping(self):
+        """Return the families whose members have to be closed when they are dropped, in the order of disconnect."""
+        return self.servers, self.calls, self.transports, self.raws, self.sockets, self.addresses
 
     def forget_some(self, names):
         """Drop the objects and calls of these names; return what is to be done when that has settled."""
         self.abandon([task for task, name in self.waiting.items() if name in names])
         self.others.difference_update([self.calls[name] for name in names if name in self.calls])
         after = done
-        if self.wired or self.writers or self.protocols:
-            dropped = [[family[name] for name in names if name in family] for family in (self.transports, self.raws)]
-            after = self.disconnect(dropped[0], dropped[1], False)
+        if self.wired or self.writers or self.protocols or self.addresses or self.sockets or self.servers:
+            after = self.disconnect([[family[name] for name in names if name in family] for family in self.dropping()], False)
         for name in names:
-            for family in self.objects + (self.raws, self.calls, self.received):
+            for family in self.named:
                 family.pop(name, None)
         for key in [key for key in self.told if key[1] in names]:
             del self.told[key]
         return after
 
-    def disconnect(self, transports, raws, all_of_them):
-        """Abort transports and close raw ends; return what is to be done when that has settled."""
+    def disconnect(self, dropped, all_of_them):
+        """Close servers, abort transports and close raw ends; return what is to be done when that has settled."""
         # This comes before anything is dropped, or that might complain of being still open. So might a writer made by
         # hand, whose transport is a mock.
         before = len(self.events)
+        servers, calls, transports, raws, sockets, addresses = dropped
+        for server in servers:
+            close_quietly(server)
+        for call in calls:
+            if isinstance(call, Held):
+                call.cancel()
         for transport in transports:
             abort(transport)
         for raw in raws:
             raw.close()
+        for address in addresses:
+            address.clear()
 
         def after():
             for raw in raws:
                 raw.close_far()
+            for end in sockets:
+                end.close()
+            if all_of_them:
+                self.place.clear()
+                self.place = Place()
             gc.collect()  # or else what the garbage has to say might be told in the middle of the next scenario
             if all_of_them:
                 del self.events[before:]
@@ -1014,6 +1486,49 @@ class Session:
             del self.waiting[task]
             task.add_done_callback(retrieve)
             task.cancel()
+
+    # Who is at the other end.
+
+    def client_of(self, writer):
+        """Return the name of the raw end that is the peer of a writer, None if its address does not tell."""
+        peer = writer.get_extra_info("peername")
+        for name, raw in self.raws.items():
+            if raw.names is not None and same_name(raw.names[0], peer):
+                return name
+        return None
+
+    def opener_of(self, raw, address):
+        """Return the name of the call by which the implementation has made a connection to an address, None if that
+        cannot be told: of Unix sockets, if several have connected there."""
+        candidates = [name for at, name in self.openers if at == address and self.may_have_opened(name)]
+        if raw.kind == "tcp":
+            candidates = [
+                name for name in candidates
+                if name + ".writer" in self.writers
+                and same_name(self.writers[name + ".writer"].get_extra_info("sockname"), raw.names[1])
+            ]
+        if len(candidates) != 1:
+            return None
+        self.openers.remove((address, candidates[0]))
+        return candidates[0]
+
+    def may_have_opened(self, name):
+        call = self.calls.get(name)
+        return call is not None and (not call.done() or name + ".writer" in self.writers)
+
+    def take_stream(self, name, reader, writer, transport):
+        """Keep what a call has opened by its names."""
+        if writer is not None:
+            self.writers[name + ".writer"] = writer
+        if reader is not None:
+            self.readers[name + ".reader"] = reader
+        self.transports[name + ".transport"] = transport
+        self.protocols[name + ".protocol"] = transport.get_protocol()
+
+    def resolver(self):
+        if self.loop.resolver is None:
+            self.loop.resolver = Resolver(self)
+        return self.loop.resolver
 
     # The three styles of command. What is passed in has been decoded already; here are the phases two and three.
 
@@ -1042,11 +1557,11 @@ class Session:
             overwrite(buffer)
         return reply
 
-    def start(self, command, method, *arguments):
+    def start(self, command, method, *arguments, **keywords):
         """Start something that may wait; progress tells after settling how far it came."""
         name = self.claim(command)
         try:
-            awaitable = method(*arguments)
+            awaitable = method(*arguments, **keywords)
         except FAILURES as exc:
             self.calls[name] = None
             return {"raised": encode_error(exc, is_read(command))}
@@ -1170,6 +1685,19 @@ def is_read(command):
 
 def done():
     return NONE
+
+
+def same_name(one, other):
+    """Return whether two names of sockets are the same. Of an abstract one, text and bytes are."""
+    one, other = (name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name for name in (one, other))
+    return one == other and one not in (None, b"") if not isinstance(one, tuple) else other is not None and tuple(other[:2]) == one[:2]
+
+
+def close_quietly(server):
+    try:
+        server.close()
+    except FAILURES:
+        pass
 
 
 def abort(transport):
@@ -1416,10 +1944,38 @@ def told_of_writes(session, name, base):
 @command("raw.make")
 def raw_make(session, command):
     name = session.claim(command)
-    raw = Raw(command["kind"], number(command["buffer"]) if "buffer" in command else None)
+    near, far = make_ends(command["kind"], buffer_of(command))
     session.wire()
-    session.raws[name] = raw
+    session.raws[name] = Raw(command["kind"], near, far)
     return NONE
+
+
+def buffer_of(command):
+    return number(command["buffer"]) if "buffer" in command else None
+
+
+@command("raw.connect")
+def raw_connect(session, command):
+    name, address = session.claim(command), session.addresses[command["address"]]
+    address.check_kind(command)
+    session.wire()
+
+    def connect():
+        session.raws[name] = Raw(command["kind"], address.connect(buffer_of(command)))
+
+    return session.call(connect)
+
+
+@command("raw.accept")
+def raw_accept(session, command):
+    name, address = session.claim(command), session.addresses[command["address"]]
+    address.check_kind(command)
+
+    def accept():
+        raw = session.raws[name] = Raw(command["kind"], address.accept())
+        return Named(session.opener_of(raw, command["address"]))
+
+    return session.call(accept)
 
 
 @command("raw.send")
@@ -1562,34 +2118,283 @@ async def connect(loop, kind, far, factory):
     return transport
 
 
+
+def resolving(session, command):
+    """Return what connecting and serving are called with by name."""
+    keywords = {"limit": number(command["limit"])} if "limit" in command else {}
+    if "socket" in command:
+        keywords["sock"] = session.sockets[command["socket"]].end
+    if "family" in command:
+        keywords["family"] = FAMILIES[command["family"]]
+    if "flags" in command:
+        keywords["flags"] = number(command["flags"])
+    return keywords
+
+
+def further(session, command):
+    """Return the further arguments: those by position, and those by name."""
+    positional, named = [], {}
+    for keyword in command.get("keywords", []):
+        form = keyword["value"]
+        value = session.loop if form == {"object": "loop"} else decode_value(form)
+        if keyword["name"]:
+            named[keyword["name"]] = value
+        else:
+            positional.append(value)
+    return positional, named
+
+
+def host_and_port(session, command, addresses):
+    """Return the host, or a list of some, and the port that are passed; nothing where none is."""
+    if not (addresses or "host" in command or "port" in command or command.get("addresses") == []):
+        return []
+    hosts = [address.name[0] for address in addresses]
+    host = command.get("host", hosts[0] if len(hosts) == 1 else hosts or None)
+    if command.get("addresses") == [] and "host" not in command:
+        host = []
+    port = addresses[0].name[1] if addresses else None if host is None else session.place.port_of_all()
+    return [host, number(command["port"]) if "port" in command else port]
+
+
+def path_of(command, address):
+    """Return the path that is passed, in a list; an empty one where none is."""
+    if address is None:
+        return []
+    return [pathlib.Path(address.name) if command.get("path_like") else address.name]
+
+
 @command("stream.open")
 def stream_open(session, command):
+    if "raw" in command:
+        return stream_open_raw(session, command)
+    name, library, kind = session.claim(command), session.library, command["kind"]
+    address = session.addresses[command["address"]] if "address" in command else None
+    keywords = resolving(session, command)
+    if address is not None:
+        address.check_kind(command)
+        session.openers.append((command["address"], name))
+    if "local" in command:
+        keywords["local_addr"] = session.addresses[command["local"]].name
+    if "proto" in command:
+        keywords["proto"] = number(command["proto"])
+    if "delay" in command:
+        keywords["happy_eyeballs_delay"] = number(command["delay"]) / 1000
+    if "interleave" in command:
+        keywords["interleave"] = number(command["interleave"])
+    if kind == "tcp":
+        function, positional = attribute(library, "open_connection"), host_and_port(session, command, [address] if address else [])
+    else:
+        function, positional = attribute(library, "open_unix_connection"), path_of(command, address)
+    by_position, by_name = further(session, command)
+    keywords.update(by_name)
+    session.wire()
+
+    async def opening():
+        reader, writer = await function(*(positional + by_position), **keywords)
+        session.take_stream(name, reader, writer, writer.transport)
+
+    return session.start(command, opening)
+
+
+def stream_open_raw(session, command):
     raw, name, library = session.raws[command["raw"]], session.claim(command), session.library
-    limit = {"limit": number(command["limit"])} if "limit" in command else {}
+    keywords = resolving(session, command)
 
     async def opening():
         reader = writer = None
         if raw.kind == "tcp":
-            reader, writer = await library.open_connection(sock=far, **limit)
+            reader, writer = await library.open_connection(sock=far, **keywords)
         elif raw.kind == "unix":
-            reader, writer = await library.open_unix_connection(sock=far, **limit)
+            reader, writer = await library.open_unix_connection(sock=far, **keywords)
         else:
-            reader = library.StreamReader(**limit)
+            reader = library.StreamReader(**keywords)
             protocol = library.StreamReaderProtocol(reader)
             transport = await connect(session.loop, raw.kind, far, lambda: protocol)
             if not raw.kind.startswith("read-"):
                 protocol.unused_reader = reader  # to which the protocol may have but a weak reference
                 reader, writer = None, library.StreamWriter(transport, protocol, None, session.loop)
-        if writer is not None:
-            transport = writer.transport
-            session.writers[name + ".writer"] = writer
-        if reader is not None:
-            session.readers[name + ".reader"] = reader
-        session.transports[name + ".transport"] = transport
-        session.protocols[name + ".protocol"] = transport.get_protocol()
+        session.take_stream(name, reader, writer, transport if writer is None else writer.transport)
 
     far = raw.take_far()
     return session.start(command, opening)
+
+
+# Servers.
+
+
+@command("stream.serve")
+def stream_serve(session, command):
+    name, library, kind = session.claim(command), session.library, command["kind"]
+    addresses = [session.addresses[at] for at in command.get("addresses", [])]
+    for address in addresses:
+        address.check_kind(command)
+    keywords = resolving(session, command)
+    for option in ("backlog", "reuse_address", "reuse_port", "start_serving"):
+        if option in command:
+            keywords[option] = command[option]
+    if kind == "tcp":
+        function, positional = attribute(library, "start_server"), host_and_port(session, command, addresses)
+    else:
+        function = attribute(library, "start_unix_server")
+        positional = path_of(command, addresses[0] if addresses else None)
+    by_position, by_name = further(session, command)
+    keywords.update(by_name)
+    callback = session.callbacks[name] = Callback(session, name, command.get("program", []))
+    called = callback.form(command["callback"])
+    session.wire()
+
+    async def starting():
+        session.servers[name + ".server"] = await function(called, *(positional + by_position), **keywords)
+
+    return session.start(command, starting)
+
+
+@command("server.sockets")
+def server_sockets(session, command):
+    server = session.servers[command["on"]]
+    attribute(server, "sockets")
+
+    def names():
+        sockets = server.sockets
+        if sockets is None:
+            return None
+        names = [end.getsockname() for end in sockets]
+        return [name[:2] if isinstance(name, tuple) else name for name in names]
+
+    return session.call(names)
+
+
+for method in "start_serving serve_forever wait_closed".split():
+
+    def start_of(method):
+        def carry_out(session, command):
+            return session.start(command, getattr(session.servers[command["on"]], method))
+
+        return carry_out
+
+    COMMANDS["server." + method] = start_of(method)
+
+
+@command("server.context")
+def server_context(session, command):
+    server, name = session.servers[command["on"]], session.claim(command)
+    attribute(server, "__aenter__")
+    gate = session.bodies[name] = session.loop.create_future()
+
+    async def entering():
+        async with server:
+            if command.get("serve"):
+                await server.serve_forever()
+            else:
+                await gate
+
+    return session.start(command, entering)
+
+
+@command("release")
+def release(session, command):
+    name = command["on"]
+    call = session.calls[name]
+    gate = call.gate if isinstance(call, Held) else session.bodies.get(name)
+    if gate is None:
+        raise Fault("%.80r is neither a callback that holds nor a context" % (name,))
+    if not gate.done():
+        if "exception" in command:
+            gate.set_exception(ScriptedError(command["exception"]))
+        else:
+            gate.set_result(None)
+    return NONE
+
+
+# Addresses, and sockets that are passed.
+
+
+@command("address.make")
+def address_make(session, command):
+    name = session.claim(command)
+    port = number(command["port"]) if "port" in command else None
+    session.addresses[name] = Address(command["kind"], session.place, command.get("host"), port, command.get("state", "free"))
+    return NONE
+
+
+@command("address.put")
+def address_put(session, command):
+    session.addresses[command["on"]].put(command["state"])
+    return NONE
+
+
+@command("address.state")
+def address_state(session, command):
+    return session.call(session.addresses[command["on"]].state)
+
+
+@command("address.ask")
+def address_ask(session, command):
+    if command["name"] not in QUESTIONS:
+        raise Fault("nothing is known of %.80r" % (command["name"],))
+    return session.call(session.addresses[command["on"]].ask, command["name"])
+
+
+@command("socket.make")
+def socket_make(session, command):
+    name = session.claim(command)
+    need_sockets()
+    if "raw" in command:
+        end = session.raws[command["raw"]].take_far()
+    else:
+        address = session.addresses[command["address"]] if "address" in command else None
+        family = socket.AF_UNIX if command["kind"] == "unix" else socket.AF_INET if address is None else address.family
+        end = socket.socket(family, socket.SOCK_DGRAM if command.get("datagram") else socket.SOCK_STREAM)
+        try:
+            if address is not None:
+                address.check_kind(command)
+                if command["kind"] == "tcp":
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                end.bind(address.name)
+            end.setblocking(False)
+        except BaseException:
+            end.close()
+            raise
+    session.sockets[name] = Passed(end)
+    return NONE
+
+
+@command("socket.is_open")
+def socket_is_open(session, command):
+    return session.call(is_open, session.sockets[command["on"]].identity)
+
+
+# The resolver and the clock.
+
+
+@command("resolver.answer")
+def resolver_answer(session, command):
+    if session.loop.selector is None:
+        raise Unsupported("the loop may look names up in a way of its own")
+    answer = command.get("exception")
+    if answer is None:
+        answer = [session.addresses[name] for name in command.get("addresses", [])]
+    session.resolver().answer(command["name"], answer)
+    return NONE
+
+
+@command("clock.freeze")
+def clock_freeze(session, command):
+    if session.loop.selector is None:
+        raise Unsupported("the loop may take the time in a way of its own")
+    session.loop.frozen = session.loop.time()
+    return NONE
+
+
+@command("clock.advance")
+def clock_advance(session, command):
+    loop = session.loop
+    if getattr(loop, "frozen", None) is None:
+        raise Fault("time has not been stopped")
+    loop.frozen += number(command["ms"]) / 1000
+    # What is due by now is called behind what is scheduled already: it takes a further turn to see what that brings.
+    loop.call_soon(loop.call_soon, done)
+    return NONE
 
 
 # Transports and writers, and of protocols the callbacks without an argument.
@@ -1615,6 +2420,7 @@ def simple_call(family, method):
 for family, prefix, methods in (
     ("protocols", "protocol.", "eof_received pause_writing resume_writing"),
     ("writers", "writer.", "close is_closing write_eof can_write_eof"),
+    ("servers", "server.", "close is_serving close_clients abort_clients"),
     ("transports", "transport.", "close is_closing write_eof can_write_eof abort pause_reading resume_reading"),
     ("transports", "transport.", "is_reading get_write_buffer_size get_write_buffer_limits get_protocol"),
 ):
@@ -1721,6 +2527,11 @@ def cancel(session, command):
     if task is not None and not task.done():
         task.cancel()
     return NONE
+
+
+@command("turn")
+def turn(session, command):
+    return Turns(number(command["n"]))
 
 
 @command("settle")
@@ -1926,8 +2737,10 @@ def describe(testee):
     best_effort = []
     if fcntl is not None:
         kinds = ["transport.tcp", "transport.unix", "transport.pipe"]
-        capabilities += ["writer", "reader-protocol", "transport"] + kinds
+        capabilities += ["writer", "reader-protocol", "transport"] + kinds + ["connect", "server", "turns"]
         best_effort = kinds[:1]
+        if testee.module is None:  # other loops may well look names up, and take the time, in ways of their own
+            capabilities += ["resolver", "virtual-time"]
     names = [name for name in ("SelectorEventLoop", "ProactorEventLoop") if getattr(asyncio, name, None) is testee.base]
     loop = names[0] if names else native_name(testee.base)
     name, version = platform.python_implementation() + " asyncio", platform.python_version()
