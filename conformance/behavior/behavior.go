@@ -9,8 +9,8 @@ import "github.com/streamspec/streamspec/conformance/internal/drive"
 func Register(t *drive.Testee) {
 	for _, area := range []func(*drive.Testee){
 		readerRead, readerReadLine, readerReadExactly, readerReadUntil, readerFeed, readerIterate, readerErrors, readerPython, readerExhaustive,
-		writerWrite, writerClose, writerEOF, writerInfo, writerDrain, readerProtocol,
-		transportBase, transportRead, transportWrite, protocolBase, protocolStream, transportPython, invariants, connectionMatrix,
+		writerWrite, writerClose, writerEOF, writerInfo, writerDrain, readerProtocol, startServer,
+		transportBase, transportRead, transportWrite, protocolBase, protocolStream, transportPython, invariants, connectionMatrix, serverMatrix,
 	} {
 		area(t)
 	}

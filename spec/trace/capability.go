@@ -81,6 +81,23 @@ type Description struct {
 // Has reports whether the implementation has a capability.
 func (d Description) Has(c Capability) bool { return slices.Contains(d.Capabilities, c) }
 
+// Lacks returns the first capability that a command needs and the implementation lacks; empty: there is none. Addresses are for
+// those who connect or serve.
+func (d Description) Lacks(c *Command) Capability {
+	for _, needed := range c.Needs() {
+		if !d.Has(needed) {
+			return needed
+		}
+	}
+	switch c.Op {
+	case AddressMake, SocketMake, RawConnect, RawAccept:
+		if !d.Has(CapConnect) && !d.Has(CapServer) {
+			return CapConnect
+		}
+	}
+	return ""
+}
+
 // Validate reports what is missing or unknown in a description, nil if nothing is.
 func (d Description) Validate() error {
 	switch {

@@ -434,3 +434,19 @@ func TestCommandString(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressesAreForThoseWhoConnectOrServe(t *testing.T) {
+	c := Command{Op: AddressMake, As: "a", Kind: TCP}
+	d := Description{Capabilities: []Capability{CapTCP}}
+	if got := d.Lacks(&c); got != CapConnect {
+		t.Errorf("without connect and server, an address lacks %q", got)
+	}
+	d.Capabilities = append(d.Capabilities, CapServer)
+	if got := d.Lacks(&c); got != "" {
+		t.Errorf("with server, an address lacks %q", got)
+	}
+	d.Capabilities = []Capability{CapServer}
+	if got := d.Lacks(&c); got != CapTCP {
+		t.Errorf("without TCP, an address of TCP lacks %q", got)
+	}
+}

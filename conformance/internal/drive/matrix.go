@@ -187,10 +187,8 @@ func (r *matrixRun) choose() []*cellRun {
 // lacks says which capability a scenario needs and the implementation lacks; empty: none.
 func (t *Testee) lacks(s Scenario) string {
 	for i := range s {
-		for _, c := range s[i].Needs() {
-			if !t.Description.Has(c) {
-				return "it lacks the capability " + string(c)
-			}
+		if lacking := t.Description.Lacks(&s[i]); lacking != "" {
+			return "it lacks the capability " + string(lacking)
 		}
 	}
 	return ""
@@ -277,7 +275,7 @@ func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun
 			m.Before(&piece[i])
 			m.After(&piece[i], &replies[i])
 			switch reply := &replies[i]; {
-			case reply.Fault != "":
+			case reply.Fault != "" && c.lacking == "": // or it may be for want of what is lacking
 				return &adapter.Failure{Kind: adapter.Error, Text: "the adapter could not carry out " + piece[i].String() + ": " + reply.Fault}
 			case reply.Unsupported != "" && c.lacking == "":
 				c.lacking = reply.Unsupported

@@ -150,7 +150,9 @@ func (t *Testee) SettlesExactly() bool { return t.exact() }
 
 // do carries out one command.
 func (t *Testee) do(c trace.Command) trace.Reply {
-	t.Needs(c.Needs()...)
+	if lacking := t.Description.Lacks(&c); lacking != "" {
+		t.Needs(lacking)
+	}
 	c.NoSettle = c.NoSettle || t.c.noSettle
 	if err := c.Validate(); err != nil {
 		panic(err) // the suite's own fault
