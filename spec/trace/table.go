@@ -401,7 +401,7 @@ var Commands = []CommandSpec{
 			{Name: "addresses", Type: NamesArg, Doc: "the addresses, of TCP, that it has from now on, in order, of which the family asked for is given"},
 			{Name: "exception", Type: TextArg, Doc: "resolving it fails with an error of the operating system of this text instead"},
 		},
-		Result: "none", Events: ConnectionEvents, Doc: "Answers who asks, or has asked before, for the addresses of a host. Who asks for a host that is not answered for yet waits.",
+		Result: "none", Events: ConnectionEvents, Doc: "Answers who asks, or has asked before, for the addresses of a host. Who asks for a host that is not answered for yet waits, if its name ends with .test.",
 	},
 	{
 		Op: ClockFreeze, Style: Control, Needs: CapVirtualTime,

@@ -34,6 +34,7 @@ import functools
 import gc
 import importlib
 import io
+import itertools
 import json
 import logging
 import os
@@ -817,23 +818,21 @@ ENDS = {
 # that it is certain who listens there. Paths are in a directory of the session's own.
 
 FAMILIES = {"unspecified": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
-MOST_HOSTS = 254
+MOST_HOSTS = 254 * 256  # and then from the beginning
 
 
 class Place:
     """Where the addresses of a session are."""
 
     port = None  # of all sessions of this process
+    hosts = itertools.count()  # likewise: where there was a connection, nobody can bind for a while
 
     def __init__(self):
-        self.hosts, self.paths, self.directory = 0, 0, None
+        self.paths, self.directory = 0, None
 
     def host(self):
-        if self.hosts == MOST_HOSTS:
-            raise Fault("a session has no more than %d addresses of TCP" % MOST_HOSTS)
-        self.hosts += 1
-        process = os.getpid()
-        return "127.%d.%d.%d" % (1 + (process >> 8) % 250, process % 256, self.hosts)
+        n = next(self.hosts) % MOST_HOSTS
+        return "127.%d.%d.%d" % (1 + os.getpid() % 251, n // 254, 1 + n % 254)
 
     def path(self):
         if self.directory is None:
@@ -1277,6 +1276,7 @@ class Session:
         self.loop = testee.new_loop()
         self.loop.set_debug(False)  # the environment may have asked for it
         self.loop.spins = self.spins
+        self.resolver = self.loop.resolver = Resolver(self)
         self.loop.set_exception_handler(self.unhandled)
         asyncio.set_event_loop(self.loop)
         Outside.session = self
@@ -1524,11 +1524,6 @@ class Session:
             self.readers[name + ".reader"] = reader
         self.transports[name + ".transport"] = transport
         self.protocols[name + ".protocol"] = transport.get_protocol()
-
-    def resolver(self):
-        if self.loop.resolver is None:
-            self.loop.resolver = Resolver(self)
-        return self.loop.resolver
 
     # The three styles of command. What is passed in has been decoded already; here are the phases two and three.
 
@@ -2374,7 +2369,7 @@ def resolver_answer(session, command):
     answer = command.get("exception")
     if answer is None:
         answer = [session.addresses[name] for name in command.get("addresses", [])]
-    session.resolver().answer(command["name"], answer)
+    session.resolver.answer(command["name"], answer)
     return NONE
 
 
