@@ -32,6 +32,7 @@ import contextlib
 import errno
 import functools
 import gc
+import heapq
 import importlib
 import io
 import itertools
@@ -145,13 +146,6 @@ VALUES = (
 )
 
 
-class Named:
-    """A result that is an object of the session: its name, or None."""
-
-    def __init__(self, name):
-        self.name = name
-
-
 def encode_value(value, session=None):
     """Return the wire form of a result. A type that is not the usual one for such a value is named."""
     if type(value) is bytes:
@@ -162,8 +156,6 @@ def encode_value(value, session=None):
         return {"bool": value}
     if isinstance(value, BaseException):
         return {"error": encode_error(value)}
-    if isinstance(value, Named):
-        return {} if value.name is None else {"object": value.name}
     for classes, kind, encode in VALUES:
         if isinstance(value, classes):
             return with_type({kind: encode(value)}, value, (str, int))
@@ -271,6 +263,13 @@ OTHER_IDLE_TURNS = 2  # of other loops, without connections
 IO_IDLE_TURNS = 4  # of other loops, with connections
 
 
+class Turns:
+    """What a generator that is driven yields to let the loop go round so often, and no further."""
+
+    def __init__(self, n):
+        self.n = n
+
+
 class Selector(selectors.DefaultSelector):
     """Tells asyncio's own loop what has come, unless it is not to notice yet."""
 
@@ -280,22 +279,63 @@ class Selector(selectors.DefaultSelector):
         return [] if self.deaf else super().select(timeout)
 
 
-class Turns:
-    """How many turns the loop is to run, whether it is at rest then or not."""
+def own(base):
+    """Return whether an event loop class is asyncio's own, of which it is known what goes by which of its methods."""
+    return base.__module__.partition(".")[0] == "asyncio"
 
-    def __init__(self, number):
-        self.number = number
+
+def stoppable(base):
+    """Return a subclass of one of asyncio's own event loop classes whose clock can be stopped and advanced."""
+    base_time, base_call_at = base.time, base.call_at
+
+    class StoppableLoop(base):
+        now = None  # the time, once it has been stopped
+
+        def time(self):
+            return base_time(self) if self.now is None else self.now
+
+        def call_at(self, when, callback, *args, **context):
+            if self.now is not None:
+                heapq.heappush(self.alarms, when)
+            return base_call_at(self, when, callback, *args, **context)
+
+        def freeze(self):
+            if self.now is None:
+                self.now, self.alarms = self.time(), []
+
+        def advance(self, seconds):
+            """Advance the time; yield wherever something is due, as it would be if the time went by."""
+            end = self.now + seconds
+            while self.alarms and self.alarms[0] <= end + ROUNDING:
+                self.now = max(self.now, heapq.heappop(self.alarms))
+                yield
+            self.now = max(self.now, end)
+            yield
+
+    return StoppableLoop
+
+
+ROUNDING = 1e-6  # seconds; what is due by that much later is due
 
 
 def settling(base):
     """Return a subclass of an event loop class that knows when it has come to rest."""
+    if own(base):
+        base = stoppable(base)
     base_call_soon, base_call_soon_threadsafe = base.call_soon, base.call_soon_threadsafe
 
     class SettlingLoop(base):
         at_rest = True  # whether nothing was scheduled since the turn began, or since the loop stopped
         idle_turns = IDLE_TURNS
+        suspended = False  # between two turns
         moved = None  # tells whether something moves outside of the loop; None: there is no outside
         selector = None  # the loop's own, if it can be asked
+        now = getattr(base, "now", None)
+        resolve = None  # answers for hosts instead of the operating system, or returns None
+
+        def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
+            answer = self.resolve and self.resolve(host, port, family, type, proto, flags)
+            return answer or base.getaddrinfo(self, host, port, family=family, type=type, proto=proto, flags=flags)
 
         if sys.version_info >= (3, 7):
 
@@ -317,35 +357,25 @@ def settling(base):
                 self.at_rest = False
                 return base_call_soon_threadsafe(self, callback, *args)
 
-        if issubclass(base, asyncio.BaseEventLoop):  # whose own parts look up names, and tell the time, by these
-            frozen = None  # what time it is, once time has been stopped
-            resolver = None
-
-            def time(self):
-                return base.time(self) if self.frozen is None else self.frozen
-
-            async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
-                if self.resolver is not None and self.resolver.knows(host):
-                    return await self.resolver.resolve(host, port, family, type, proto, flags)
-                return await base.getaddrinfo(self, host, port, family=family, type=type, proto=proto, flags=flags)
-
         def drive(self, steps):
             """Run a generator inside the loop; return what it returns.
 
             After a yield it goes on when all is at rest, after a yield of seconds not before these have passed, and after
-            a yield of turns when so many of them are over, at rest or not.
+            a yield of Turns when the loop has gone round so often.
             """
             self.steps, self.result, self.error = steps, None, None
             if self.at_rest:
-                if self.selector is not None:
-                    self.selector.deaf = True  # what comes must wait until the generator yields, or for the next one
+                self.hear(False)  # what comes must wait until the generator yields, or for the next one
                 base_call_soon(self, self.resume)
             else:  # what has been left scheduled must not run before the generator has begun
                 self.resume()
-            while self.steps is not None:
+            if self.steps is not None:
                 self.run_forever()
+            while self.suspended:
+                self.suspended = False
+                self.resume()
                 if self.steps is not None:
-                    self.resume()
+                    self.run_forever()
             result, error, self.result, self.error = self.result, self.error, None, None
             if error is not None:
                 raise error
@@ -353,7 +383,7 @@ def settling(base):
 
         def resume(self):
             try:
-                self.settle(next(self.steps))
+                self.go_on(next(self.steps))
                 return
             except StopIteration as end:
                 self.result = end.value
@@ -363,32 +393,46 @@ def settling(base):
             if self.is_running():
                 self.stop()
 
-        def settle(self, wait):
-            if self.selector is not None:
-                self.selector.deaf = False
+        def go_on(self, wish):
+            self.hear(True)
+            if type(wish) is Turns:
+                base_call_soon(self, self.count_down, self.turns_to_count(wish.n))
+                return
             self.at_rest = True
             self.turns = self.idle = 0
-            if isinstance(wait, Turns):
-                self.left = wait.number
-                base_call_soon(self, self.end_counted_turn)
-            elif not wait:
+            if not wish:
                 base_call_soon(self, self.end_turn)
-            elif getattr(self, "frozen", None) is None:
-                self.call_later(wait, self.end_turn)
-            else:  # the loop's clock stands
-                self.selector.select(wait)
-                base_call_soon(self, self.end_turn)
+            elif self.now is None:
+                self.call_later(wish, self.end_turn)
+            else:
+                base_call_soon(self, self.sleep, wish)
 
-        def end_counted_turn(self):
-            self.left -= 1
-            if self.left > 0:
-                base_call_soon(self, self.end_counted_turn)
-                return
-            self.at_rest = False  # what is scheduled by now must not run before another command lets it
-            self.end_turns()
+        def hear(self, yes):
+            if self.selector is not None:
+                self.selector.deaf = not yes
 
-        def end_turns(self):
-            self.stop()  # the turn ends as well, and drive goes on
+        def sleep(self, seconds):
+            """Wait while the loop's own time stands still."""
+            if self.selector is not None:
+                self.selector.select(seconds)
+            else:
+                time.sleep(seconds)
+            base_call_soon(self, self.end_turn)
+
+        def turns_to_count(self, n):
+            return n
+
+        def count_down(self, turns):
+            self.at_rest = True
+            if turns > 1:
+                base_call_soon(self, self.count_down, turns - 1)
+            else:
+                self.end_of_turns()
+
+        def end_of_turns(self):
+            """Stop, which ends the turn with all that belongs to it; drive goes on from there."""
+            self.at_rest, self.suspended = False, True
+            self.stop()
 
         def end_turn(self):
             # Runs behind all that was scheduled before this turn, and is itself not taken note of.
@@ -452,7 +496,7 @@ def parking(base):
                         self.stop()
                         return
                 try:
-                    self.settle(next(self.steps))
+                    self.go_on(next(self.steps))
                     return
                 except StopIteration as end:
                     outcome = end.value, None
@@ -461,7 +505,14 @@ def parking(base):
                 self.steps = None
                 self.outcomes.put(outcome)
 
-        end_turns = resume  # in the middle of a turn
+        # A turn is over when the first callback of the next one comes, and the rest of that waits for it. Where something had
+        # been scheduled before, ours is not the first: it comes at the end of what belongs to the last turn.
+
+        def turns_to_count(self, n):
+            return n + self.at_rest
+
+        def end_of_turns(self):
+            self.resume()
 
         def close(self):
             if self.batches is not None:
@@ -500,6 +551,7 @@ class Testee:
     def __init__(self, base, module=None):
         self.base, self.module = base, module
         self.loop_class = settling(base) if module is None else parking(base)
+        self.resolves = own(base)  # whether it looks names up by the loop's getaddrinfo, which can be overridden
 
     def new_loop(self):
         """Return a loop, whose selector can be asked if it is one of asyncio's own."""
@@ -535,6 +587,7 @@ class Testee:
             loop.close()
             testee = cls(base, module)
             notices = testee.notices()
+            testee.resolves = testee.resolves or testee.asks()
         except (Exception, SystemExit) as exc:
             what = "the loop class %s cannot be subclassed and made without arguments, which counting its callbacks takes: %s"
             raise LoopError(what % (native_name(base), in_a_line(exc))) from None
@@ -554,6 +607,26 @@ class Testee:
             return not (loop.at_rest and future.done())
         finally:
             loop.close()
+
+    def asks(self):
+        """Return whether a loop that connects to a name asks its getaddrinfo for the addresses."""
+        loop, asked = self.loop_class(), []
+
+        def resolve(host, *rest):
+            asked.append(host)
+            future = loop.create_future()
+            future.set_exception(OSError("this was all that was to be seen"))
+            return future
+
+        loop.resolve = resolve
+        try:
+            transport, _ = loop.run_until_complete(loop.create_connection(asyncio.Protocol, "localhost", 1))
+            transport.abort()
+        except OSError:
+            pass
+        finally:
+            loop.close()
+        return bool(asked)
 
 
 def in_a_line(exc):
@@ -576,18 +649,27 @@ MOST_AT_ONCE = 1 << 16  # bytes
 
 
 class Raw:
-    """A raw end, and the far end that belongs to it."""
+    """A raw end, and the far end that belongs to it, if that is made here too."""
 
-    def __init__(self, kind, near, far=None):
+    def __init__(self, kind, near, far=None, peer=None):
         self.kind, self.near, self.far = kind, near, far  # near is None where the raw end is idle
-        if self.near is not None:
-            os.set_blocking(self.near.fileno(), False)
-        self.identity = None if far is None else identity(far.fileno())
-        # Where the far end is the implementation's from the beginning, it is known by the names of both ends.
-        self.names = (near.getsockname(), near.getpeername()) if far is None else None
-        self.opened = far is None
+        if near is not None:
+            os.set_blocking(near.fileno(), False)
+        if far is not None:
+            self.identity = identity(far.fileno())
+        else:
+            self.ends = comparable_name(peer), comparable_name(near.getsockname())  # the names of the far end and of ours
+        self.opened = False
         self.receiving = None  # the future of the recv that is pending
         self.received, self.wanted = bytearray(), None  # wanted is None: everything
+
+    @classmethod
+    def pair(cls, kind, buffer=None):
+        """Make both ends of a connection."""
+        if kind not in ENDS:
+            raise Fault("there is no kind of connection %.80r" % (kind,))
+        need_posix()
+        return cls(kind, *ENDS[kind](kind, buffer))
 
     def descriptor(self):
         if self.near is None or number_of(self.near) is None:
@@ -602,8 +684,8 @@ class Raw:
 
     def take_far(self):
         """Return the far end, which can be had once."""
-        if self.opened:
-            raise Fault("the far end has been opened already")
+        if self.opened or self.far is None:
+            raise Fault("the far end %s" % ("has been opened already" if self.opened else "is the implementation's"))
         self.opened = True
         return self.far
 
@@ -675,21 +757,76 @@ class Raw:
 
     def far_open(self):
         """Return whether this process has a descriptor of the far end, whoever made that."""
-        if self.names is None:
-            return is_open(self.identity)
-        return any(names_of(end) == self.names[::-1] for end in sockets_here())
+        if self.far is not None:
+            return has_descriptor(self.identity)
+        if not self.ends[0] and self.hung_up():  # a Unix socket without a name, which others may be like
+            return False
+        return any(names_of_ends(end) == self.ends for _, end in sockets_of_this_process())
+
+    def hung_up(self):
+        if number_of(self.near) is None:
+            return False
+        poll = select.poll()
+        poll.register(self.near, 0)
+        return bool(poll.poll(0))
 
     def close_far(self):
         """Close the far end if nobody has: it was not opened, or its transport did not do so."""
-        if self.far is None:
-            return
-        descriptor = number_of(self.far)
-        if descriptor is None:
-            return
-        if identity(descriptor) == self.identity:
-            self.far.close()
-        elif hasattr(self.far, "detach"):  # closed behind its back, and the number may be another's by now
-            self.far.detach()
+        if self.far is not None:
+            close_unless_closed(self.far, self.identity)
+
+
+def need_posix():
+    if fcntl is None:
+        raise Unsupported("connections need a POSIX system")
+
+
+def close_unless_closed(end, its_identity):
+    """Close a socket or a file that somebody else may have closed."""
+    descriptor = number_of(end)
+    if descriptor is None:
+        return
+    if identity(descriptor) == its_identity:
+        end.close()
+    elif hasattr(end, "detach"):  # closed behind its back, and the number may be another's by now
+        end.detach()
+
+
+def has_descriptor(its_identity):
+    """Return whether this process has a descriptor of an open file."""
+    return any(identity(int(name)) == its_identity for name in os.listdir("/dev/fd"))
+
+
+def sockets_of_this_process():
+    """Go through the descriptors of sockets that this process has, whoever made them; each with a socket to ask."""
+    for name in os.listdir("/dev/fd"):
+        try:
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
+            copy = os.dup(int(name))
+        except OSError:  # it was that of the directory
+            continue
+        # Of this family, whatever it is of: the longest names, and 3.6 does not find out.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=copy) as end:
+            yield int(name), end
+
+
+def names_of_ends(end):
+    """Return the names of a socket's own end and of the other, None where it has none."""
+    try:
+        return comparable_name(end.getsockname()), comparable_name(end.getpeername())
+    except OSError:
+        return None
+
+
+def plain_name(name):
+    """Return a host and a port, or a path: without what else IPv6 has in the name of a socket."""
+    return tuple(name[:2]) if isinstance(name, (tuple, list)) else name
+
+
+def comparable_name(name):
+    """Return a name to compare with others: of an abstract one, text and bytes are the same."""
+    return os.fsencode(name) if isinstance(name, str) else plain_name(name)
 
 
 def number_of(end):
@@ -705,44 +842,6 @@ def identity(descriptor):
     try:
         status = os.fstat(descriptor)
         return status.st_dev, status.st_ino, fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-    except OSError:
-        return None
-
-
-def is_open(known):
-    """Return whether this process has a descriptor of an open file of which the identity is known."""
-    return any(identity(int(name)) == known for name in os.listdir("/dev/fd"))
-
-
-def sockets_here():
-    """Yield the sockets of this process, each for as long as it is looked at."""
-    for name in os.listdir("/dev/fd"):
-        try:
-            end = socket.socket(fileno=os.dup(int(name))) if sys.version_info >= (3, 7) else duplicate(int(name))
-        except OSError:  # none, or not there any more
-            continue
-        with end:
-            yield end
-
-
-def duplicate(descriptor):
-    """Return a socket that stands for a descriptor; 3.6 does not find out by itself of which family it is."""
-    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
-        end = socket.fromfd(descriptor, family, socket.SOCK_STREAM)
-        try:
-            if end.getsockopt(socket.SOL_SOCKET, getattr(socket, "SO_DOMAIN", 39)) == family:
-                return end
-        except OSError:
-            end.close()
-            raise
-        end.close()
-    raise OSError("not a socket of a family that is used here")
-
-
-def names_of(end):
-    """Return the names of both ends of a connection, None for what is not connected."""
-    try:
-        return end.getsockname(), end.getpeername()
     except OSError:
         return None
 
@@ -790,18 +889,6 @@ def file_ends(kind, buffer):
     return None, tempfile.TemporaryFile("w+b", 0)
 
 
-def make_ends(kind, buffer):
-    if kind not in ENDS:
-        raise Fault("there is no kind of connection %.80r" % (kind,))
-    need_sockets()
-    return ENDS[kind](kind, buffer)
-
-
-def need_sockets():
-    if fcntl is None:
-        raise Unsupported("connections need a POSIX system")
-
-
 ENDS = {
     "tcp": tcp_ends,
     "unix": unix_ends,
@@ -814,170 +901,34 @@ ENDS = {
 
 # ---------------------------------------------------------------- addresses
 #
-# Hosts of the loopback interface that no other process uses, and a port that the system gives to nobody by itself, so
-# that it is certain who listens there. Paths are in a directory of the session's own.
+# The addresses of TCP are hosts of the loopback interface that nobody else uses, at one port that is the session's. It is
+# none of those that the system gives away by itself, and as long as the session has it, no other adapter takes it: who has
+# a port has the UDP socket of that number.
 
-FAMILIES = {"unspecified": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
-MOST_HOSTS = 254 * 256  # and then from the beginning
+FIRST_PORT, PORTS = 10000, 20000
+MOST_HOSTS = 254  # of a session
+BACKLOG = 128  # of the driver's listeners
+PATIENCE = 5  # seconds, for what the kernel does at once unless the machine is very busy
 
-
-class Place:
-    """Where the addresses of a session are."""
-
-    port = None  # of all sessions of this process
-    hosts = itertools.count()  # likewise: where there was a connection, nobody can bind for a while
-
-    def __init__(self):
-        self.paths, self.directory = 0, None
-
-    def host(self):
-        n = next(self.hosts) % MOST_HOSTS
-        return "127.%d.%d.%d" % (1 + os.getpid() % 251, n // 254, 1 + n % 254)
-
-    def path(self):
-        if self.directory is None:
-            self.directory = tempfile.mkdtemp(prefix="s")
-        self.paths += 1
-        return os.path.join(self.directory, "a%d" % self.paths)
-
-    @classmethod
-    def port_of_all(cls):
-        if cls.port is None:
-            for port in range(10000 + os.getpid() * 7 % 19000, 32000):
-                if all(free_port(family, host, port) for family, host in ((socket.AF_INET, ""), (socket.AF_INET6, "::1"))):
-                    cls.port = port
-                    break
-            else:
-                raise Fault("there is no port to be had")
-        return cls.port
-
-    def clear(self):
-        if self.directory is not None:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            self.directory = None
+candidates = itertools.count(os.getpid() * 97)
 
 
-def free_port(family, host, port):
-    try:
-        with socket.socket(family) as probe:
-            probe.bind((host, port))
-    except OSError as exc:
-        return exc.errno != errno.EADDRINUSE  # where there is no such family, nobody uses it
-    return True
-
-
-class Address:
-    """A host and a port, or a path, and what the driver has put there."""
-
-    def __init__(self, kind, place, host=None, port=None, state="free"):
-        need_sockets()
-        if kind not in ("tcp", "unix"):
-            raise Fault("there are no addresses of the kind %.80r" % (kind,))
-        self.kind, self.listener, self.filling = kind, None, []
-        if kind == "tcp":
-            self.family = socket.AF_INET6 if host is not None and ":" in host else socket.AF_INET
-            if self.family == socket.AF_INET6 and not has_ipv6():
-                raise Unsupported("there is no IPv6 here")
-            self.name = (host or place.host(), place.port_of_all() if port is None else port)
-        else:
-            self.family, self.name = socket.AF_UNIX, place.path()
-            if state == "no-directory":
-                self.name, state = os.path.join(self.name, "a"), "free"
-        self.put(state)
-
-    def check_kind(self, command):
-        if command["kind"] != self.kind:
-            raise Fault("the address is of the kind %s" % self.kind)
-
-    def put(self, state):
-        self.clear()
-        if self.kind == "unix" and os.path.lexists(self.name):
-            os.unlink(self.name)
-        if state == "free":
-            return
-        if self.kind == "unix" and state == "file":
-            with open(self.name, "w"):
-                return
-        if state not in ({"live", "silent"} if self.kind == "tcp" else {"live", "stale"}):
-            raise Fault("an address of the kind %s cannot be %.80r" % (self.kind, state))
-        self.listener = socket.socket(self.family)
-        if self.kind == "tcp":
-            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(self.name)
-        if state == "stale":
-            self.clear()
-            return
-        self.listener.listen(0 if state == "silent" else 16)
-        while state == "silent":  # until its queue is full
-            self.filling.append(socket.socket(self.family))
-            self.filling[-1].settimeout(0.2)
-            try:
-                self.filling[-1].connect(self.name)
-            except OSError:  # this one waits for ever, and so will the others
-                break
-
-    def clear(self):
-        for end in self.filling + ([self.listener] if self.listener is not None else []):
-            end.close()
-        self.listener, self.filling = None, []
-
-    def connect(self, buffer):
-        end = socket.socket(self.family)
+def take_port():
+    """Return a port that nobody uses, and the socket that reserves it."""
+    for _ in range(PORTS):
+        port = FIRST_PORT + next(candidates) % PORTS
+        reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            if self.kind == "unix":
-                end.bind("")  # by a name that the system makes, the peer can tell who it is
-                end.setblocking(False)
-            else:
-                end.settimeout(10)
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            resize((end,), buffer)
-            end.connect(self.name)
-        except BaseException:
-            end.close()
-            raise
-        return end
-
-    def accept(self):
-        if self.listener is None:
-            raise Fault("nobody of ours listens at the address")
-        self.listener.setblocking(False)
-        end, _ = self.listener.accept()
-        if self.kind == "tcp":
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return end
-
-    def state(self):
-        if self.kind != "unix":
-            raise Fault("only a path can be looked at")
-        try:
-            mode = os.lstat(self.name).st_mode
+            reservation.bind(("127.0.0.1", port))
+            for family in (socket.AF_INET, socket.AF_INET6) if has_ipv6() else (socket.AF_INET,):
+                with socket.socket(family) as probe:
+                    only_ipv6(probe)
+                    probe.bind(("", port))
         except OSError:
-            return "free"
-        return "socket" if stat.S_ISSOCK(mode) else "file"
-
-    def ask(self, what):
-        """Ask about the socket that the implementation has there; return None if it has none."""
-        ours = None if self.listener is None else identity(self.listener.fileno())
-        for end in sockets_here():
-            if identity(end.fileno()) != ours and end.family == self.family and end.getsockname()[:2] == self.name[:2] and names_of(end) is None:
-                answer = QUESTIONS[what](end)
-                if answer is not None:
-                    return answer
-        return None
-
-
-def backlog_of(end):
-    if not end.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        return None
-    info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-    return struct.unpack_from("I", info, 28)[0]  # tcpi_sacked, which of a socket that listens is the length of its queue
-
-
-def option_of(name):
-    return lambda end: bool(end.getsockopt(socket.SOL_SOCKET, getattr(socket, name)))
-
-
-QUESTIONS = {"backlog": backlog_of, "reuse_address": option_of("SO_REUSEADDR"), "reuse_port": option_of("SO_REUSEPORT")}
+            reservation.close()
+        else:
+            return port, reservation
+    raise Fault("all ports from %d are taken" % FIRST_PORT)
 
 
 @functools.lru_cache(maxsize=None)
@@ -990,55 +941,160 @@ def has_ipv6():
     return True
 
 
+def only_ipv6(end):
+    if end.family == socket.AF_INET6:
+        end.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+
+class Address:
+    """A host and a port, or a path, and what the driver has there."""
+
+    def __init__(self, kind, name):
+        self.kind, self.name = kind, name
+        if kind == "unix":
+            self.family = socket.AF_UNIX
+        else:
+            self.family = socket.AF_INET6 if ":" in name[0] else socket.AF_INET
+        self.own = []  # sockets: a listener, and whoever fills its queue
+
+    def put(self, state):
+        """Put something there, instead of what the driver has there."""
+        if state not in STATES:
+            raise Fault("an address cannot be %.80r" % (state,))
+        self.clear()
+        try:
+            STATES[state](self)
+        except OSError as exc:
+            raise Fault("nothing can be put at %s: %s" % (self.name, exc)) from None
+
+    def clear(self):
+        for end in self.own:
+            end.close()
+        self.own = []
+        if self.kind == "unix":
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.name)
+
+    def be_free(self):
+        pass
+
+    def be_live(self, backlog=BACKLOG):
+        listener = socket.socket(self.family)
+        self.own.append(listener)
+        if self.kind == "tcp":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            only_ipv6(listener)
+        listener.bind(self.name)
+        listener.listen(backlog)
+        listener.setblocking(False)
+        return listener
+
+    def be_silent(self):
+        # As soon as the queue is full, the kernel does not answer any more.
+        listener = self.be_live(0)
+        self.own.append(connected(self))
+        if not ready(listener, select.POLLIN):
+            raise Fault("the queue of %s is not full" % (self.name,))
+
+    def be_stale(self):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.name)
+
+    def be_a_file(self):
+        with open(self.name, "x"):
+            pass
+
+    def accept(self):
+        """Return the raw end of who has connected, None if nobody has."""
+        if not self.own:
+            raise Fault("nobody listens at %s" % (self.name,))
+        try:
+            near, peer = self.own[0].accept()
+        except BlockingIOError:
+            return None
+        undelayed(near)
+        return Raw(self.kind, near, peer=peer)
+
+    def state(self):
+        try:
+            return "socket" if stat.S_ISSOCK(os.lstat(self.name).st_mode) else "file"
+        except OSError:
+            return "free"
+
+
+STATES = {
+    "free": Address.be_free,
+    "live": Address.be_live,
+    "silent": Address.be_silent,
+    "stale": Address.be_stale,
+    "file": Address.be_a_file,
+    "no-directory": Address.be_free,
+}
+
+
+def ready(end, what):
+    """Wait until a socket is ready for something; return whether it is."""
+    poll = select.poll()
+    poll.register(end, what)
+    return bool(poll.poll(PATIENCE * 1000))
+
+
+def undelayed(end):
+    if end.family != socket.AF_UNIX:
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def connected(address, buffer=None):
+    """Return a socket that has connected to an address; who listens there need not do anything."""
+    end = socket.socket(address.family)
+    try:
+        resize((end,), buffer)
+        undelayed(end)
+        if address.kind == "unix":
+            end.bind("")  # gives it a name
+        end.setblocking(False)
+        code = end.connect_ex(address.name)
+        if code == errno.EINPROGRESS:
+            code = end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready(end, select.POLLOUT) else errno.ETIMEDOUT
+        if code != 0:
+            raise OSError(code, os.strerror(code))
+        return end
+    except OSError:
+        end.close()
+        raise
+
+
 class Passed:
-    """A socket that is passed to the implementation."""
+    """A socket to pass to the implementation."""
 
     def __init__(self, end):
         self.end, self.identity = end, identity(end.fileno())
-
-    def close(self):
-        """Close it if nobody has."""
-        if number_of(self.end) is None:
-            return
-        if identity(self.end.fileno()) == self.identity:
-            self.end.close()
-        else:  # closed behind its back, and the number may be another's by now
-            self.end.detach()
+        self.taken = False  # it has been passed
 
 
-class Resolver:
-    """Answers for hosts as the driver says. Who asks before there is an answer waits for it."""
+# What can be asked about the socket that the implementation has at an address.
 
-    def __init__(self, session):
-        self.session, self.answers, self.waiting = session, {}, {}
+TCP_LISTEN, MOST_WAITING = 10, 28  # a state, and an offset, of Linux' struct tcp_info
 
-    def knows(self, host):
-        # Names under .test are nobody's, so the driver will answer for them.
-        return isinstance(host, str) and (host in self.answers or host.endswith(".test"))
 
-    def answer(self, host, answer):
-        self.answers[host] = answer
-        for future in self.waiting.pop(host, []):
-            if not future.done():
-                future.set_result(None)
+def backlog_of(end):
+    if end.getsockopt(socket.SOL_SOCKET, SO_DOMAIN) == socket.AF_UNIX:
+        return None
+    info = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return struct.unpack_from("I", info, MOST_WAITING)[0] if info[0] == TCP_LISTEN else None
 
-    async def resolve(self, host, port, family, kind, proto, flags):
-        names = {number: name for name, number in FAMILIES.items()}
-        query = [{"text": names.get(family, str(family))}, {"int": int(proto)}, {"int": int(flags)}]
-        self.session.emit("resolving", on=host, value={"list": query})
-        while host not in self.answers:
-            future = self.session.loop.create_future()
-            self.waiting.setdefault(host, []).append(future)
-            await future
-        answer = self.answers[host]
-        if isinstance(answer, str):
-            raise socket.gaierror(socket.EAI_FAIL, answer)
-        found = []
-        for address in answer:
-            if family in (socket.AF_UNSPEC, address.family):
-                name = (address.name[0], port) + ((0, 0) if address.family == socket.AF_INET6 else ())
-                found.append((address.family, socket.SOCK_STREAM, proto or socket.IPPROTO_TCP, "", name))
-        return found
+
+SO_DOMAIN = getattr(socket, "SO_DOMAIN", 39)
+
+QUESTIONS = {
+    "backlog": backlog_of,
+    "reuse_address": lambda end: end.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) != 0,
+    "reuse_port": lambda end: end.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) != 0,
+}
+
+
+def listens(end):
+    return end.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) != 0
 
 
 # ---------------------------------------------------------------- programmed protocols and callbacks
@@ -1049,8 +1105,7 @@ class Programmed(asyncio.Protocol):
 
     def __init__(self, session, name, program):
         self.session, self.name = session, name
-        self.program = [Reaction(form) for form in program]
-        self.calls = collections.Counter()
+        self.program = Program(program)
         self.opening = collections.deque()  # the names of the calls whose connection_made is still to come
 
     def connection_made(self, transport):
@@ -1087,130 +1142,36 @@ class Programmed(asyncio.Protocol):
         session, end = self.session, None
         try:  # a failure of ours must not reach the loop, which would lay it at the implementation's door
             session.emit(callback, on=self.name, **details())
-            self.calls[callback] += 1
-            for reaction in self.program:
-                if reaction.callback == callback and reaction.nth in (None, self.calls[callback]):
-                    for command in reaction.commands:
-                        session.react(self.name, command)
-                    end = reaction
+            end = self.program.carry_out(session, self.name, callback)
         except Exception as exc:
             session.faults.append(describe_fault("%s of %s" % (callback, self.name), exc))
         return None if end is None else end.finish()
 
 
-class Callback:
-    """The client-connected callback of a server, which tells of each call and then reacts as the driver has said."""
+class Program:
+    """What is done in callbacks."""
 
-    def __init__(self, session, name, program):
-        self.session, self.name, self.calls = session, name, 0
-        self.program = [Reaction(form) for form in program]
+    def __init__(self, forms):
+        self.reactions = [Reaction(form) for form in forms]
+        self.calls = collections.Counter()
 
-    def forgotten(self):
-        return self.session.callbacks.get(self.name) is not self
+    def carry_out(self, session, on, callback):
+        """React to a call of a callback; return the reaction that says how it ends, None if there is none.
 
-    def connected(self, reader, writer, call=None):
-        """Take note of a client; return the last reaction, which says how the callback ends."""
-        if self.forgotten():
-            abort(writer.transport)
-            return None
-        session, end = self.session, None
-        try:  # a failure of ours must not reach the loop, which would lay it at the implementation's door
-            self.calls += 1
-            name = "%s#%d" % (self.name, self.calls)
-            session.readers[name + ".reader"], session.writers[name + ".writer"] = reader, writer
-            transport = session.transports[name + ".transport"] = writer.transport
-            session.protocols[name + ".protocol"] = transport.get_protocol()
-            if call is not None:
-                call.name, session.calls[name] = name, call
-            session.emit("client_connected", on=name, value=encode_value(Named(session.client_of(writer))))
-            for reaction in self.program:
-                if reaction.nth in (None, self.calls):
-                    for command in reaction.commands:
-                        session.react(name, command)
-                    end = reaction
-        except Exception as exc:
-            session.faults.append(describe_fault("the callback of %s" % self.name, exc))
+        Of several that match, that is the last one.
+        """
+        end = None
+        self.calls[callback] += 1
+        for reaction in self.reactions:
+            if reaction.callback == callback and reaction.nth in (None, self.calls[callback]):
+                for command in reaction.commands:
+                    session.react(on, command)
+                end = reaction
         return end
-
-    def function(self, reader, writer):
-        end = self.connected(reader, writer)
-        return None if end is None else end.finish()
-
-    def future(self, reader, writer):
-        self.connected(reader, writer)
-        return self.session.loop.create_future()
-
-    async def coroutine(self, reader, writer):
-        call = Held(self.session)
-        call.set_task(current_task())
-        end = self.connected(reader, writer, call)
-        try:
-            if end is not None and end.hold:
-                await call.gate
-            result = None if end is None else end.finish()
-        except BaseException as exc:
-            call.told(exc, None)
-            raise
-        call.told(None, result)
-        return result
-
-    def as_object(self):
-        return CallableObject(self)
-
-    def form(self, name):
-        return self.as_object() if name == "object" else getattr(self, name)
-
-
-class CallableObject:
-    """A callback that is an object whose call operator is a coroutine function."""
-
-    def __init__(self, callback):
-        self.callback = callback
-
-    async def __call__(self, reader, writer):
-        return await self.callback.coroutine(reader, writer)
-
-
-def current_task():
-    return asyncio.current_task() if hasattr(asyncio, "current_task") else asyncio.Task.current_task()
-
-
-class Held:
-    """A call of a callback that is a coroutine. It holds nothing but a weak reference to its task, or nobody would notice
-    an exception of it that was never retrieved."""
-
-    def __init__(self, session):
-        self.session, self.name, self.over = session, None, False
-        self.gate = session.loop.create_future()
-
-    def set_task(self, task):
-        self.task = weakref.ref(task)
-
-    def done(self):
-        return self.over
-
-    def cancel(self):
-        task = self.task()
-        if task is not None:
-            task.cancel()
-
-    def told(self, exc, result):
-        self.over = True
-        session = self.session
-        if session.calls.get(self.name) is not self:  # forgotten
-            return
-        if exc is None:
-            session.emit("finished", on=self.name, returned=encode_value(result, session))
-        else:
-            kind, native = classify(type(exc), False)
-            error = {"kind": kind, "native": native}
-            if str(exc):
-                error["message"] = str(exc)
-            session.emit("finished", on=self.name, raised=error)
 
 
 class Reaction:
-    """What a programmed protocol does in a callback. Of several that match, the last one says how the callback ends."""
+    """What is done in one callback."""
 
     def __init__(self, form):
         self.callback, self.nth, self.commands = form["in"], form.get("nth"), form.get("do", [])
@@ -1221,6 +1182,103 @@ class Reaction:
         if self.text is not None:
             raise ScriptedError(self.text)
         return self.result
+
+
+class Served:
+    """The client-connected callback of a server: tells of each of its calls, and then does what the driver has said."""
+
+    def __init__(self, session, name, program):
+        self.session, self.name = session, name
+        self.program = Program(program)
+        self.count = 0
+
+    def call(self, reader, writer):
+        """Be called as a function."""
+        _, end = self.connected(reader, writer)
+        return None if end is None else end.finish()
+
+    async def run(self, reader, writer):
+        """Be called as a coroutine, which tells of its end."""
+        name, end = self.connected(reader, writer)
+        if name is None:
+            return None
+        session = self.session
+        # The session must not hold on to the task, or nobody would ever hear of an exception that nobody asks for.
+        call = session.calls[name] = Handler(current_task())
+        try:
+            if end is not None and end.hold:
+                await session.hold(name)
+            result = None if end is None else end.finish()
+        except FAILURES as exc:
+            call.finish(session, name, {"raised": encode_error(exc)})
+            raise
+        call.finish(session, name, {"returned": encode_value(result)})
+        return result
+
+    def connected(self, reader, writer):
+        """Tell of a call, and react; return its name and the reaction that says how it ends."""
+        session, name, end = self.session, None, None
+        if session.served.get(self.name) is not self:  # forgotten
+            abort(writer.transport)
+            return None, None
+        try:  # a failure of ours must not reach the implementation
+            self.count += 1
+            name = "%s#%d" % (self.name, self.count)
+            session.calls[name] = None
+            session.keep_stream(name, reader, writer, writer.transport)
+            raw = session.raw_of(name)
+            session.emit("client_connected", on=name, value={} if raw is None else {"object": raw})
+            end = self.program.carry_out(session, name, "client_connected")
+        except Exception as exc:
+            session.faults.append(describe_fault("client_connected of %s" % name, exc))
+        return name, end
+
+
+class Handler:
+    """A call of a callback that is a coroutine; to the session it is what the tasks of other calls are."""
+
+    def __init__(self, task):
+        self.task = task and weakref.ref(task)
+        self.over = False
+
+    def done(self):
+        return self.over
+
+    def cancel(self):
+        task = self.task and self.task()
+        if task is not None:
+            task.cancel()
+
+    def finish(self, session, name, outcome):
+        self.over = True
+        if session.calls.get(name) is self:  # not forgotten
+            session.emit("finished", on=name, **outcome)
+
+
+current_task = getattr(asyncio, "current_task", None) or asyncio.Task.current_task  # 3.7 and later, and before
+
+
+def callback_of_form(loop, form, call, run):
+    """Return a client-connected callback of a form, which calls a function or runs a coroutine function."""
+
+    def function(reader, writer):
+        return call(reader, writer)
+
+    async def coroutine(reader, writer):
+        return await run(reader, writer)
+
+    def future(reader, writer):
+        call(reader, writer)
+        return loop.create_future()
+
+    class Callback:
+        async def __call__(self, reader, writer):
+            return await run(reader, writer)
+
+    forms = {"function": function, "coroutine": coroutine, "future": future, "object": Callback()}
+    if form not in forms:
+        raise Fault("there is no form of callback %.80r" % (form,))
+    return forms[form]
 
 
 # ---------------------------------------------------------------- the session
@@ -1252,15 +1310,20 @@ class Session:
         self.writers = Family("writer")
         self.transports = Family("transport")
         self.protocols = Family("protocol")
-        self.raws = Family("raw end")
         self.servers = Family("server")
+        self.raws = Family("raw end")
         self.addresses = Family("address")
         self.sockets = Family("socket")
-        self.callbacks = {}  # of servers, by the names of the calls that started these
-        self.bodies = {}  # what contexts wait for, by the names of the calls that entered them
-        self.openers = []  # names of addresses and of calls that connect to them, until they are accepted
-        self.place = Place()
         self.objects = self.readers, self.writers, self.transports, self.protocols, self.servers
+        self.openers = {}  # calls that connect and have not been accepted yet, and the names of the addresses they connect to
+        self.served = {}  # the callbacks of servers, by the names of the calls that made these
+        self.held = Family("call that holds")  # the futures that they wait for
+        self.answers = {}  # for names of hosts: addresses, or the text of an error
+        self.askers = {}  # who waits for one: for each name futures, and what is asked of it
+        self.connected = self.transports, self.raws, self.servers, self.addresses, self.sockets, self.held
+        self.placed = False  # whether there were addresses or servers
+        self.port = self.reservation = self.directory = None
+        self.hosts = itertools.count(1)
         self.wired = False  # whether there are connections, which move without being called
         self.calls = Family("call")  # tasks; None for a call that failed before there was a task
         self.waiting = {}  # those of them whose reply was pending: task to name
@@ -1270,13 +1333,13 @@ class Session:
         self.received = collections.Counter()  # bytes that were delivered, by protocol
         self.faults = []  # since the last reply, in callbacks, where they cannot be raised
         self.buffers = []  # to overwrite after the call at hand
-        self.families = self.objects + (self.raws, self.addresses, self.sockets)  # of all that has a name but for calls
-        self.named = self.families + (self.calls, self.received, self.callbacks, self.bodies)
-        self.everything = self.named + (self.others, self.told)
+        self.everything = self.objects + (self.raws, self.calls, self.others, self.told, self.received)
+        self.everything += self.addresses, self.sockets, self.openers, self.served, self.held, self.answers, self.askers
         self.loop = testee.new_loop()
+        if testee.resolves:
+            self.loop.resolve = self.resolve
         self.loop.set_debug(False)  # the environment may have asked for it
         self.loop.spins = self.spins
-        self.resolver = self.loop.resolver = Resolver(self)
         self.loop.set_exception_handler(self.unhandled)
         asyncio.set_event_loop(self.loop)
         Outside.session = self
@@ -1287,8 +1350,11 @@ class Session:
 
     def close(self):
         """Drop everything; return the events of that."""
+        placed = self.placed
         self.loop.drive(self.clean_up())
         self.loop.close()
+        if placed:
+            gc.collect()  # what nobody but the loop knew
         Outside.session = None
         asyncio.set_event_loop(None)
         return self.events
@@ -1301,20 +1367,15 @@ class Session:
         for command in commands:
             try:
                 reply = COMMANDS[command["op"]](self, command)
-                if type(reply) is Turns:
-                    yield reply
-                    if self.waiting:
-                        self.look()
-                    reply = NONE
-                elif (not loop.at_rest or self.wired) and not command.get("no_settle"):
+                if (not loop.at_rest or self.wired) and not command.get("no_settle") and command["op"] != "turn":
                     yield
                     if self.waiting:
                         self.look()
                 if type(reply) is not dict:  # but a call that was started, or something to do after settling
                     if callable(reply):
                         reply = reply()
-                    elif type(reply) is Condition:
-                        reply = yield from self.wait(reply)
+                    elif hasattr(reply, "send"):
+                        reply = yield from reply
                     else:
                         reply = self.progress(command["as"], reply)
             except Exception as exc:
@@ -1324,17 +1385,32 @@ class Session:
             replies.append(reply)
         return replies
 
-    def wait(self, condition):
-        """Wait for a condition, the better part of which has been waited for by settling; return the reply."""
-        deadline, step = time.monotonic() + condition.seconds, 0.0001
+    def wait(self, holds, seconds):
+        """Wait until something holds, the better part of which has been waited for by settling; return the reply."""
+        deadline, step = time.monotonic() + seconds, 0.0001
         # Settling is exact: what objects in memory have not done by then they never will, so there is no sense in
         # waiting for the deadline.
-        while self.wired and not condition.holds() and time.monotonic() < deadline:
+        while self.wired and not holds() and time.monotonic() < deadline:
             yield step
             if self.waiting:
                 self.look()
             step = min(2 * step, 0.005)
-        return TRUE if condition.holds() else FALSE
+        return TRUE if holds() else FALSE
+
+    def go_round(self, turns):
+        """Let the loop run for some turns; return the reply."""
+        yield Turns(turns)
+        if self.waiting:
+            self.look()
+        return NONE
+
+    def advance(self, seconds):
+        """Let time go by, and do what it brings about; return the reply."""
+        for _ in self.loop.advance(seconds):
+            yield
+            if self.waiting:
+                self.look()
+        return NONE
 
     def clean_up(self):
         after = self.forget()
@@ -1353,9 +1429,10 @@ class Session:
             return True
         return False
 
-    def wire(self):
-        """Take note that there are connections from now on."""
+    def wire(self, placed=False):
+        """Take note that there are connections from now on, and whether there are addresses."""
         self.wired, self.loop.moved = True, self.moves
+        self.placed = self.placed or placed
         if self.loop.selector is None:
             self.loop.idle_turns = IO_IDLE_TURNS
 
@@ -1401,7 +1478,17 @@ class Session:
     def claim(self, command):
         """Return the name that the command gives to what it makes, which must be free."""
         name = command["as"]
-        if name in self.calls or any(name in family for family in self.families):
+        if (
+            name in self.calls
+            or name in self.readers
+            or name in self.writers
+            or name in self.transports
+            or name in self.protocols
+            or name in self.raws
+            or name in self.servers
+            or name in self.addresses
+            or name in self.sockets
+        ):
             raise Fault("the name %.80r is taken" % (name,))
         return name
 
@@ -1413,63 +1500,166 @@ class Session:
                     return name
         return None
 
+    def keep_stream(self, name, reader, writer, transport):
+        """Keep a reader and a writer, and what is below them."""
+        if writer is not None:
+            self.writers[name + ".writer"] = writer
+        if reader is not None:
+            self.readers[name + ".reader"] = reader
+        self.transports[name + ".transport"] = transport
+        self.protocols[name + ".protocol"] = transport.get_protocol()
+
+    def raw_of(self, call):
+        """Return the name of the raw end that has connected for a call of a callback, None if it cannot be told."""
+        ends = self.ends_of(call)
+        for name, raw in reversed(list(self.raws.items())):
+            if raw.far is None and raw.ends == ends:
+                return name
+        return None
+
+    def call_of(self, raw, address):
+        """Return the name of the call that has opened the far end of a raw end, None if it cannot be told."""
+        opened = [name for name in self.openers if name + ".transport" in self.transports]
+        if raw.ends[0]:
+            opened = [name for name in opened if self.ends_of(name) == raw.ends]
+        else:  # Unix sockets that connect have no name
+            opened = [name for name in opened if self.openers[name] == address]
+        if len(opened) != 1:
+            return None
+        del self.openers[opened[0]]
+        return opened[0]
+
+    def ends_of(self, call):
+        """Return what a transport says of the names of its own end and of the other."""
+        transport = self.transports[call + ".transport"]
+        return tuple([comparable_name(transport.get_extra_info(end)) for end in ("sockname", "peername")])
+
+    # Addresses, servers and names of hosts.
+
+    def own_sockets(self):
+        """Return what identifies the sockets that are the driver's."""
+        own = [end for address in self.addresses.values() for end in address.own]
+        own += [raw.near for raw in self.raws.values() if raw.near is not None]
+        own += [passed.end for passed in self.sockets.values() if not passed.taken]
+        return {identity(number_of(end)) for end in own if number_of(end) is not None}
+
+    def take_port(self):
+        """Return the port of all the session's addresses."""
+        if self.port is None:
+            self.port, self.reservation = take_port()
+        return self.port
+
+    def next_host(self):
+        """Return a host of the loopback interface that nobody else uses."""
+        n, pid = next(self.hosts), os.getpid()
+        if n > MOST_HOSTS:
+            raise Fault("a session has at most %d addresses" % MOST_HOSTS)
+        return "127.%d.%d.%d" % (1 + (pid >> 8) % 254, pid & 0xFF, n)
+
+    def next_path(self, directory=""):
+        """Return a path in a directory of the session's own."""
+        if self.directory is None:
+            self.directory = tempfile.mkdtemp(prefix="streamspec-")
+        return os.path.join(self.directory, directory, "s%d" % next(self.hosts))
+
+    async def hold(self, name):
+        """Wait until the call of that name is released."""
+        future = self.held[name] = self.loop.create_future()
+        try:
+            await future
+        finally:
+            if self.held.get(name) is future:
+                del self.held[name]
+
+    def resolve(self, host, port, family, kind, proto, flags):
+        """Return the future of the addresses of a host, None if the driver does not answer for it."""
+        future, host = self.loop.create_future(), host.decode("latin-1") if isinstance(host, bytes) else host
+        if not host or numeric(host):
+            # The loop would ask in a thread, and nobody can know when that has come to rest.
+            try:
+                future.set_result(socket.getaddrinfo(host, port, family, kind, proto, flags))
+            except OSError as exc:
+                future.set_exception(exc)
+            return future
+        if host not in self.answers and not host.endswith(".test"):  # such names are nobody's
+            return None
+        asked = future, port, family, kind, proto
+        what = [{"text": FAMILY_NAMES.get(family, str(int(family)))}, {"int": int(proto)}, {"int": int(flags)}]
+        self.emit("resolving", on=host, value={"list": what})
+        if host in self.answers:
+            self.answer(asked, self.answers[host])
+        else:
+            self.askers.setdefault(host, []).append(asked)
+        return future
+
+    def answer(self, asked, answer):
+        future, port, family, kind, proto = asked
+        if future.done():  # who asked does not wait any more
+            return
+        if isinstance(answer, str):
+            future.set_exception(socket.gaierror(answer))
+            return
+        infos = []
+        for address in answer:
+            if family in (socket.AF_UNSPEC, address.family):
+                name = (address.name[0], port_number(port)) + (0, 0) * (address.family == socket.AF_INET6)
+                infos.append((address.family, kind or socket.SOCK_STREAM, proto or socket.IPPROTO_TCP, "", name))
+        future.set_result(infos)
+
     def forget(self):
         """Drop all objects and calls; return what is to be done when that has settled."""
         if self.waiting:
             self.abandon(list(self.waiting))
         after = done
-        if self.wired or self.writers or self.protocols or self.addresses or self.sockets or self.servers:
-            after = self.disconnect([list(family.values()) for family in self.dropping()], True)
+        if self.wired or self.writers or self.protocols:
+            after = self.disconnect(*[list(family.values()) for family in self.connected], all_of_them=True)
         for family in self.everything:
             if family:
                 family.clear()
-        del self.openers[:]
         return after
-
-    def dropping(self):
-        """Return the families whose members have to be closed when they are dropped, in the order of disconnect."""
-        return self.servers, self.calls, self.transports, self.raws, self.sockets, self.addresses
 
     def forget_some(self, names):
         """Drop the objects and calls of these names; return what is to be done when that has settled."""
         self.abandon([task for task, name in self.waiting.items() if name in names])
         self.others.difference_update([self.calls[name] for name in names if name in self.calls])
         after = done
-        if self.wired or self.writers or self.protocols or self.addresses or self.sockets or self.servers:
-            after = self.disconnect([[family[name] for name in names if name in family] for family in self.dropping()], False)
+        if self.wired or self.writers or self.protocols:
+            dropped = [[family[name] for name in names if name in family] for family in self.connected]
+            after = self.disconnect(*dropped, all_of_them=False)
         for name in names:
-            for family in self.named:
+            for family in self.objects + (self.raws, self.calls, self.received, self.addresses, self.sockets, self.openers):
                 family.pop(name, None)
+            call = name[: -len(".server")] if name.endswith(".server") else name
+            if call + ".server" not in self.servers:
+                self.served.pop(call, None)
         for key in [key for key in self.told if key[1] in names]:
             del self.told[key]
         return after
 
-    def disconnect(self, dropped, all_of_them):
-        """Close servers, abort transports and close raw ends; return what is to be done when that has settled."""
+    def disconnect(self, transports, raws, servers, addresses, sockets, held, all_of_them):
+        """Abort transports, close raw ends and so on; return what is to be done when that has settled."""
         # This comes before anything is dropped, or that might complain of being still open. So might a writer made by
         # hand, whose transport is a mock.
         before = len(self.events)
-        servers, calls, transports, raws, sockets, addresses = dropped
+        for future in held:
+            future.cancel()
         for server in servers:
-            close_quietly(server)
-        for call in calls:
-            if isinstance(call, Held):
-                call.cancel()
+            with contextlib.suppress(*FAILURES):
+                server.close()
         for transport in transports:
             abort(transport)
         for raw in raws:
             raw.close()
-        for address in addresses:
-            address.clear()
 
         def after():
             for raw in raws:
                 raw.close_far()
-            for end in sockets:
-                end.close()
+            for address in addresses:
+                address.clear()
+            for passed in sockets:
+                close_unless_closed(passed.end, passed.identity)
             if all_of_them:
-                self.place.clear()
-                self.place = Place()
+                self.leave_addresses()
             gc.collect()  # or else what the garbage has to say might be told in the middle of the next scenario
             if all_of_them:
                 del self.events[before:]
@@ -1480,50 +1670,28 @@ class Session:
 
         return after
 
+    def leave_addresses(self):
+        """Give back the port and the directory, and stop whatever still listens: a server that could not be closed."""
+        if not self.placed:
+            return
+        for descriptor, end in sockets_of_this_process():
+            if listens(end):
+                with contextlib.suppress(Exception):
+                    self.loop.remove_reader(descriptor)  # or the loop would notice, for ever
+                    end.shutdown(socket.SHUT_RDWR)
+        if self.reservation is not None:
+            self.reservation.close()
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        self.placed, self.port, self.reservation, self.directory = False, None, None, None
+        self.hosts = itertools.count(1)
+
     def abandon(self, tasks):
         """Cancel pending calls, and tell nothing of how they end."""
         for task in tasks:
             del self.waiting[task]
             task.add_done_callback(retrieve)
             task.cancel()
-
-    # Who is at the other end.
-
-    def client_of(self, writer):
-        """Return the name of the raw end that is the peer of a writer, None if its address does not tell."""
-        peer = writer.get_extra_info("peername")
-        for name, raw in self.raws.items():
-            if raw.names is not None and same_name(raw.names[0], peer):
-                return name
-        return None
-
-    def opener_of(self, raw, address):
-        """Return the name of the call by which the implementation has made a connection to an address, None if that
-        cannot be told: of Unix sockets, if several have connected there."""
-        candidates = [name for at, name in self.openers if at == address and self.may_have_opened(name)]
-        if raw.kind == "tcp":
-            candidates = [
-                name for name in candidates
-                if name + ".writer" in self.writers
-                and same_name(self.writers[name + ".writer"].get_extra_info("sockname"), raw.names[1])
-            ]
-        if len(candidates) != 1:
-            return None
-        self.openers.remove((address, candidates[0]))
-        return candidates[0]
-
-    def may_have_opened(self, name):
-        call = self.calls.get(name)
-        return call is not None and (not call.done() or name + ".writer" in self.writers)
-
-    def take_stream(self, name, reader, writer, transport):
-        """Keep what a call has opened by its names."""
-        if writer is not None:
-            self.writers[name + ".writer"] = writer
-        if reader is not None:
-            self.readers[name + ".reader"] = reader
-        self.transports[name + ".transport"] = transport
-        self.protocols[name + ".protocol"] = transport.get_protocol()
 
     # The three styles of command. What is passed in has been decoded already; here are the phases two and three.
 
@@ -1552,11 +1720,11 @@ class Session:
             overwrite(buffer)
         return reply
 
-    def start(self, command, method, *arguments, **keywords):
+    def start(self, command, method, *arguments):
         """Start something that may wait; progress tells after settling how far it came."""
         name = self.claim(command)
         try:
-            awaitable = method(*arguments, **keywords)
+            awaitable = method(*arguments)
         except FAILURES as exc:
             self.calls[name] = None
             return {"raised": encode_error(exc, is_read(command))}
@@ -1674,25 +1842,16 @@ class Session:
         return {"returned": encode_value(result, self)}
 
 
+def port_number(port):
+    return int(port or 0)
+
+
 def is_read(command):
     return command["op"].startswith("reader.")
 
 
 def done():
     return NONE
-
-
-def same_name(one, other):
-    """Return whether two names of sockets are the same. Of an abstract one, text and bytes are."""
-    one, other = (name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name for name in (one, other))
-    return one == other and one not in (None, b"") if not isinstance(one, tuple) else other is not None and tuple(other[:2]) == one[:2]
-
-
-def close_quietly(server):
-    try:
-        server.close()
-    except FAILURES:
-        pass
 
 
 def abort(transport):
@@ -1755,6 +1914,15 @@ def attribute(obj, name):
         return getattr(obj, name)
     except AttributeError:
         raise Unsupported("%s has no %s" % (getattr(obj, "__name__", type(obj).__name__), name)) from None
+
+
+def numeric(host):
+    """Return whether a host is an address and not a name."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError, ValueError):
+            socket.inet_pton(family, host.partition("%")[0])
+            return True
+    return False
 
 
 def number(value):
@@ -1939,9 +2107,9 @@ def told_of_writes(session, name, base):
 @command("raw.make")
 def raw_make(session, command):
     name = session.claim(command)
-    near, far = make_ends(command["kind"], buffer_of(command))
+    raw = Raw.pair(command["kind"], buffer_of(command))
     session.wire()
-    session.raws[name] = Raw(command["kind"], near, far)
+    session.raws[name] = raw
     return NONE
 
 
@@ -1951,26 +2119,30 @@ def buffer_of(command):
 
 @command("raw.connect")
 def raw_connect(session, command):
-    name, address = session.claim(command), session.addresses[command["address"]]
-    address.check_kind(command)
-    session.wire()
-
-    def connect():
-        session.raws[name] = Raw(command["kind"], address.connect(buffer_of(command)))
-
-    return session.call(connect)
+    address, name, buffer = address_of(session, command), session.claim(command), buffer_of(command)
+    session.wire(True)
+    try:
+        near = connected(address, buffer)
+    except OSError as exc:
+        return {"raised": encode_error(exc)}
+    session.raws[name] = Raw(address.kind, near, peer=near.getpeername())
+    return NONE
 
 
 @command("raw.accept")
 def raw_accept(session, command):
-    name, address = session.claim(command), session.addresses[command["address"]]
-    address.check_kind(command)
+    address, name = address_of(session, command), session.claim(command)
+    raw = address.accept()
 
-    def accept():
-        raw = session.raws[name] = Raw(command["kind"], address.accept())
-        return Named(session.opener_of(raw, command["address"]))
+    def after():  # when who has connected knows of that
+        accepted = raw or address.accept()
+        if accepted is None:
+            return {"raised": encode_error(BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)))}
+        session.raws[name] = accepted
+        call = session.call_of(accepted, command["address"])
+        return NONE if call is None else {"returned": {"object": call}}
 
-    return session.call(accept)
+    return after
 
 
 @command("raw.send")
@@ -2026,6 +2198,90 @@ def raw_far_open(session, command):
     return session.call(session.raws[command["on"]].far_open)
 
 
+# Addresses and sockets.
+
+
+def address_of(session, command):
+    """Return the address that a command is about, which has to be of its kind."""
+    address = session.addresses[command["address"]]
+    if address.kind != command["kind"]:
+        raise Fault("the address %s is not of the kind %.80r" % (command["address"], command["kind"]))
+    return address
+
+
+@command("address.make")
+def address_make(session, command):
+    need_posix()
+    name, kind, state = session.claim(command), command["kind"], command.get("state", "free")
+    if kind == "unix":
+        where = session.next_path("missing" if state == "no-directory" else "")
+    elif kind == "tcp":
+        host = command["host"] if "host" in command else session.next_host()
+        if ":" in host and not has_ipv6():
+            raise Unsupported("this machine has no IPv6")
+        where = host, number(command["port"]) if "port" in command else session.take_port()
+    else:
+        raise Fault("there is no address of the kind %.80r" % (kind,))
+    session.wire(True)
+    address = session.addresses[name] = Address(kind, where)
+    address.put(state)
+    return NONE
+
+
+@command("address.put")
+def address_put(session, command):
+    session.addresses[command["on"]].put(command["state"])
+    return NONE
+
+
+@command("address.state")
+def address_state(session, command):
+    return {"returned": {"text": session.addresses[command["on"]].state()}}
+
+
+@command("address.ask")
+def address_ask(session, command):
+    address, question, found = session.addresses[command["on"]], command["name"], {}
+    if question not in QUESTIONS:
+        raise Fault("nothing is known of %.80r" % (question,))
+    if question == "backlog" and sys.platform != "linux":
+        raise Unsupported("nobody but Linux tells a backlog")
+    ours = session.own_sockets()
+    for descriptor, end in sockets_of_this_process():
+        if plain_name(end.getsockname()) == address.name and identity(descriptor) not in ours:
+            found[listens(end)] = QUESTIONS[question](end)
+    return {"returned": encode_value(found.get(True, None if question == "backlog" else found.get(False)))}
+
+
+@command("socket.make")
+def socket_make(session, command):
+    name, kind = session.claim(command), command["kind"]
+    need_posix()
+    if "raw" in command:
+        raw = session.raws[command["raw"]]
+        if raw.kind != kind:
+            raise Fault("the raw end %s is not of the kind %.80r" % (command["raw"], kind))
+        end = raw.take_far()
+    else:
+        address = address_of(session, command) if "address" in command else None
+        family = address.family if address else {"tcp": socket.AF_INET, "unix": socket.AF_UNIX}[kind]
+        end = socket.socket(family, socket.SOCK_DGRAM if command.get("datagram") else socket.SOCK_STREAM)
+        try:
+            if address:
+                end.bind(address.name)
+        except OSError as exc:
+            end.close()
+            raise Fault("no socket can be bound to %s: %s" % (address.name, exc)) from None
+    session.wire(True)
+    session.sockets[name] = Passed(end)
+    return NONE
+
+
+@command("socket.is_open")
+def socket_is_open(session, command):
+    return TRUE if has_descriptor(session.sockets[command["on"]].identity) else FALSE
+
+
 # Protocols.
 
 
@@ -2054,7 +2310,7 @@ def reader_protocol_make(session, command):
 
     if "callback" not in command:
         return session.make(command, session.protocols, cls, reader)
-    callback = {"function": connected, "coroutine": connected_later}[command["callback"]]
+    callback = callback_of_form(session.loop, command["callback"], connected, connected_later)
     return session.make(command, session.protocols, cls, reader, callback)
 
 
@@ -2113,94 +2369,19 @@ async def connect(loop, kind, far, factory):
     return transport
 
 
-
-def resolving(session, command):
-    """Return what connecting and serving are called with by name."""
-    keywords = {"limit": number(command["limit"])} if "limit" in command else {}
-    if "socket" in command:
-        keywords["sock"] = session.sockets[command["socket"]].end
-    if "family" in command:
-        keywords["family"] = FAMILIES[command["family"]]
-    if "flags" in command:
-        keywords["flags"] = number(command["flags"])
-    return keywords
-
-
-def further(session, command):
-    """Return the further arguments: those by position, and those by name."""
-    positional, named = [], {}
-    for keyword in command.get("keywords", []):
-        form = keyword["value"]
-        value = session.loop if form == {"object": "loop"} else decode_value(form)
-        if keyword["name"]:
-            named[keyword["name"]] = value
-        else:
-            positional.append(value)
-    return positional, named
-
-
-def host_and_port(session, command, addresses):
-    """Return the host, or a list of some, and the port that are passed; nothing where none is."""
-    if not (addresses or "host" in command or "port" in command or command.get("addresses") == []):
-        return []
-    hosts = [address.name[0] for address in addresses]
-    host = command.get("host", hosts[0] if len(hosts) == 1 else hosts or None)
-    if command.get("addresses") == [] and "host" not in command:
-        host = []
-    port = addresses[0].name[1] if addresses else None if host is None else session.place.port_of_all()
-    return [host, number(command["port"]) if "port" in command else port]
-
-
-def path_of(command, address):
-    """Return the path that is passed, in a list; an empty one where none is."""
-    if address is None:
-        return []
-    return [pathlib.Path(address.name) if command.get("path_like") else address.name]
-
-
 @command("stream.open")
 def stream_open(session, command):
-    if "raw" in command:
-        return stream_open_raw(session, command)
-    name, library, kind = session.claim(command), session.library, command["kind"]
-    address = session.addresses[command["address"]] if "address" in command else None
-    keywords = resolving(session, command)
-    if address is not None:
-        address.check_kind(command)
-        session.openers.append((command["address"], name))
-    if "local" in command:
-        keywords["local_addr"] = session.addresses[command["local"]].name
-    if "proto" in command:
-        keywords["proto"] = number(command["proto"])
-    if "delay" in command:
-        keywords["happy_eyeballs_delay"] = number(command["delay"]) / 1000
-    if "interleave" in command:
-        keywords["interleave"] = number(command["interleave"])
-    if kind == "tcp":
-        function, positional = attribute(library, "open_connection"), host_and_port(session, command, [address] if address else [])
-    else:
-        function, positional = attribute(library, "open_unix_connection"), path_of(command, address)
-    by_position, by_name = further(session, command)
-    keywords.update(by_name)
-    session.wire()
-
-    async def opening():
-        reader, writer = await function(*(positional + by_position), **keywords)
-        session.take_stream(name, reader, writer, writer.transport)
-
-    return session.start(command, opening)
-
-
-def stream_open_raw(session, command):
+    if "raw" not in command:
+        return stream_connect(session, command)
     raw, name, library = session.raws[command["raw"]], session.claim(command), session.library
-    keywords = resolving(session, command)
+    positional, keywords = arguments(session, command, raw.kind)
 
     async def opening():
         reader = writer = None
         if raw.kind == "tcp":
-            reader, writer = await library.open_connection(sock=far, **keywords)
+            reader, writer = await library.open_connection(*positional, sock=far, **keywords)
         elif raw.kind == "unix":
-            reader, writer = await library.open_unix_connection(sock=far, **keywords)
+            reader, writer = await library.open_unix_connection(*positional, sock=far, **keywords)
         else:
             reader = library.StreamReader(**keywords)
             protocol = library.StreamReaderProtocol(reader)
@@ -2208,40 +2389,116 @@ def stream_open_raw(session, command):
             if not raw.kind.startswith("read-"):
                 protocol.unused_reader = reader  # to which the protocol may have but a weak reference
                 reader, writer = None, library.StreamWriter(transport, protocol, None, session.loop)
-        session.take_stream(name, reader, writer, transport if writer is None else writer.transport)
+        session.keep_stream(name, reader, writer, transport if writer is None else writer.transport)
 
     far = raw.take_far()
     return session.start(command, opening)
 
 
-# Servers.
+def stream_connect(session, command):
+    name, kind = session.claim(command), command["kind"]
+    function = function_of_kind(session, kind, "open_connection", "open_unix_connection")
+    where = [address_of(session, command)] if "address" in command else None
+    positional, keywords = arguments(session, command, kind, where)
+    session.openers[name] = command.get("address")
+
+    async def opening():
+        reader, writer = await function(*positional, **keywords)
+        session.keep_stream(name, reader, writer, writer.transport)
+
+    session.wire(True)
+    return session.start(command, opening)
 
 
 @command("stream.serve")
 def stream_serve(session, command):
-    name, library, kind = session.claim(command), session.library, command["kind"]
-    addresses = [session.addresses[at] for at in command.get("addresses", [])]
-    for address in addresses:
-        address.check_kind(command)
-    keywords = resolving(session, command)
-    for option in ("backlog", "reuse_address", "reuse_port", "start_serving"):
-        if option in command:
-            keywords[option] = command[option]
-    if kind == "tcp":
-        function, positional = attribute(library, "start_server"), host_and_port(session, command, addresses)
+    name = session.claim(command)
+    function = function_of_kind(session, command["kind"], "start_server", "start_unix_server")
+    where = command.get("addresses")
+    if where is not None:
+        where = [address_of(session, dict(command, address=address)) for address in where]
+    positional, keywords = arguments(session, command, command["kind"], where)
+    served = Served(session, name, command.get("program", []))
+    callback = callback_of_form(session.loop, command["callback"], served.call, served.run)
+
+    async def serving():
+        server = await function(callback, *positional, **keywords)
+        if session.served.get(name) is served:
+            session.servers[name + ".server"] = server
+        else:  # forgotten meanwhile
+            server.close()
+
+    session.wire(True)
+    session.served[name] = served
+    return session.start(command, serving)
+
+
+def function_of_kind(session, kind, *names):
+    """Return the function of the implementation for connections of a kind."""
+    kinds = ("tcp", "unix")
+    if kind not in kinds:
+        raise Fault("streams over %.80r have no addresses" % (kind,))
+    return attribute(session.library, names[kinds.index(kind)])
+
+
+FAMILIES = {"unspecified": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+FAMILY_NAMES = {family: name for name, family in FAMILIES.items()}
+
+
+def arguments(session, command, kind, where=None):
+    """Return the arguments, by position and by name, of connecting and serving, some of them at addresses."""
+    keywords = {name: number(command[name]) for name in ("proto", "flags", "interleave", "limit", "backlog") if name in command}
+    keywords.update({name: command[name] for name in ("reuse_address", "reuse_port", "start_serving") if name in command})
+    if "family" in command:
+        keywords["family"] = FAMILIES[command["family"]]
+    if "delay" in command:
+        keywords["happy_eyeballs_delay"] = number(command["delay"]) / 1000
+    if "local" in command:
+        keywords["local_addr"] = session.addresses[command["local"]].name
+    if "socket" in command:
+        passed = session.sockets[command["socket"]]
+        passed.taken, keywords["sock"] = True, passed.end
+    if kind == "unix":
+        if "host" in command or "port" in command or where is not None and len(where) != 1:
+            raise Fault("of a Unix socket there is one path, and no host and no port")
+        positional = [address.name for address in where or ()]
+        if command.get("path_like"):
+            positional = [pathlib.Path(path) for path in positional]
     else:
-        function = attribute(library, "start_unix_server")
-        positional = path_of(command, addresses[0] if addresses else None)
-    by_position, by_name = further(session, command)
-    keywords.update(by_name)
-    callback = session.callbacks[name] = Callback(session, name, command.get("program", []))
-    called = callback.form(command["callback"])
-    session.wire()
+        positional = hosts_and_port(session, command, where, keywords)
+    for further in command.get("keywords", ()):
+        value = session.loop if further["value"] == {"object": "loop"} else decode_value(further["value"])
+        if further["name"]:
+            keywords[further["name"]] = value
+        else:
+            positional.append(value)
+    return positional, keywords
 
-    async def starting():
-        session.servers[name + ".server"] = await function(called, *(positional + by_position), **keywords)
 
-    return session.start(command, starting)
+def hosts_and_port(session, command, where, keywords):
+    """Return the host or the hosts and the port, as far as they are given."""
+    if "host" not in command and where is None:
+        if "port" in command:
+            keywords["port"] = number(command["port"])
+        return []
+    if "host" in command:
+        hosts = command["host"]
+    else:
+        hosts = [address.name[0] for address in where]
+        hosts = hosts[0] if len(hosts) == 1 else hosts
+    if "port" in command:
+        return [hosts, number(command["port"])]
+    return [hosts, where[0].name[1] if where else session.take_port()]
+
+
+# Servers.
+
+for method in ("start_serving", "serve_forever", "wait_closed"):
+
+    def start_of_server(session, command, method=method):
+        return session.start(command, getattr(session.servers[command["on"]], method))
+
+    COMMANDS["server." + method] = start_of_server
 
 
 @command("server.sockets")
@@ -2249,147 +2506,26 @@ def server_sockets(session, command):
     server = session.servers[command["on"]]
     attribute(server, "sockets")
 
-    def names():
+    def names_of_sockets():
         sockets = server.sockets
-        if sockets is None:
-            return None
-        names = [end.getsockname() for end in sockets]
-        return [name[:2] if isinstance(name, tuple) else name for name in names]
+        return None if sockets is None else [plain_name(end.getsockname()) for end in sockets]
 
-    return session.call(names)
-
-
-for method in "start_serving serve_forever wait_closed".split():
-
-    def start_of(method):
-        def carry_out(session, command):
-            return session.start(command, getattr(session.servers[command["on"]], method))
-
-        return carry_out
-
-    COMMANDS["server." + method] = start_of(method)
+    return session.call(names_of_sockets)
 
 
 @command("server.context")
 def server_context(session, command):
     server, name = session.servers[command["on"]], session.claim(command)
-    attribute(server, "__aenter__")
-    gate = session.bodies[name] = session.loop.create_future()
+    attribute(type(server), "__aenter__")
 
-    async def entering():
+    async def inside():
         async with server:
             if command.get("serve"):
                 await server.serve_forever()
             else:
-                await gate
+                await session.hold(name)
 
-    return session.start(command, entering)
-
-
-@command("release")
-def release(session, command):
-    name = command["on"]
-    call = session.calls[name]
-    gate = call.gate if isinstance(call, Held) else session.bodies.get(name)
-    if gate is None:
-        raise Fault("%.80r is neither a callback that holds nor a context" % (name,))
-    if not gate.done():
-        if "exception" in command:
-            gate.set_exception(ScriptedError(command["exception"]))
-        else:
-            gate.set_result(None)
-    return NONE
-
-
-# Addresses, and sockets that are passed.
-
-
-@command("address.make")
-def address_make(session, command):
-    name = session.claim(command)
-    port = number(command["port"]) if "port" in command else None
-    session.addresses[name] = Address(command["kind"], session.place, command.get("host"), port, command.get("state", "free"))
-    return NONE
-
-
-@command("address.put")
-def address_put(session, command):
-    session.addresses[command["on"]].put(command["state"])
-    return NONE
-
-
-@command("address.state")
-def address_state(session, command):
-    return session.call(session.addresses[command["on"]].state)
-
-
-@command("address.ask")
-def address_ask(session, command):
-    if command["name"] not in QUESTIONS:
-        raise Fault("nothing is known of %.80r" % (command["name"],))
-    return session.call(session.addresses[command["on"]].ask, command["name"])
-
-
-@command("socket.make")
-def socket_make(session, command):
-    name = session.claim(command)
-    need_sockets()
-    if "raw" in command:
-        end = session.raws[command["raw"]].take_far()
-    else:
-        address = session.addresses[command["address"]] if "address" in command else None
-        family = socket.AF_UNIX if command["kind"] == "unix" else socket.AF_INET if address is None else address.family
-        end = socket.socket(family, socket.SOCK_DGRAM if command.get("datagram") else socket.SOCK_STREAM)
-        try:
-            if address is not None:
-                address.check_kind(command)
-                if command["kind"] == "tcp":
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                end.bind(address.name)
-            end.setblocking(False)
-        except BaseException:
-            end.close()
-            raise
-    session.sockets[name] = Passed(end)
-    return NONE
-
-
-@command("socket.is_open")
-def socket_is_open(session, command):
-    return session.call(is_open, session.sockets[command["on"]].identity)
-
-
-# The resolver and the clock.
-
-
-@command("resolver.answer")
-def resolver_answer(session, command):
-    if session.loop.selector is None:
-        raise Unsupported("the loop may look names up in a way of its own")
-    answer = command.get("exception")
-    if answer is None:
-        answer = [session.addresses[name] for name in command.get("addresses", [])]
-    session.resolver.answer(command["name"], answer)
-    return NONE
-
-
-@command("clock.freeze")
-def clock_freeze(session, command):
-    if session.loop.selector is None:
-        raise Unsupported("the loop may take the time in a way of its own")
-    session.loop.frozen = session.loop.time()
-    return NONE
-
-
-@command("clock.advance")
-def clock_advance(session, command):
-    loop = session.loop
-    if getattr(loop, "frozen", None) is None:
-        raise Fault("time has not been stopped")
-    loop.frozen += number(command["ms"]) / 1000
-    # What is due by now is called behind what is scheduled already: it takes a further turn to see what that brings.
-    loop.call_soon(loop.call_soon, done)
-    return NONE
+    return session.start(command, inside)
 
 
 # Transports and writers, and of protocols the callbacks without an argument.
@@ -2415,9 +2551,9 @@ def simple_call(family, method):
 for family, prefix, methods in (
     ("protocols", "protocol.", "eof_received pause_writing resume_writing"),
     ("writers", "writer.", "close is_closing write_eof can_write_eof"),
-    ("servers", "server.", "close is_serving close_clients abort_clients"),
     ("transports", "transport.", "close is_closing write_eof can_write_eof abort pause_reading resume_reading"),
     ("transports", "transport.", "is_reading get_write_buffer_size get_write_buffer_limits get_protocol"),
+    ("servers", "server.", "close is_serving close_clients abort_clients"),
 ):
     for method in methods.split():
         COMMANDS[prefix + method] = simple_call(family, method)
@@ -2524,21 +2660,68 @@ def cancel(session, command):
     return NONE
 
 
-@command("turn")
-def turn(session, command):
-    return Turns(number(command["n"]))
-
-
 @command("settle")
 def settle(session, command):
     return NONE  # which is done before every reply
 
 
-class Condition:
-    """What run waits for, and how long."""
+@command("turn")
+def turn(session, command):
+    n = number(command["n"])
+    if n < 1:
+        raise Fault("%d turns cannot be run" % n)
+    return session.go_round(n)
 
-    def __init__(self, holds, seconds):
-        self.holds, self.seconds = holds, seconds
+
+@command("release")
+def release(session, command):
+    future = session.held[command["on"]]
+    if future.done():
+        raise Fault("%s is released already" % command["on"])
+    if "exception" in command:
+        future.set_exception(ScriptedError(command["exception"]))
+    else:
+        future.set_result(None)
+    return NONE
+
+
+@command("resolver.answer")
+def resolver_answer(session, command):
+    if session.loop.resolve is None:
+        raise Unsupported("the loop does not look names up by its getaddrinfo")
+    answer = command.get("exception")
+    if answer is None:
+        answer = [session.addresses[name] for name in command.get("addresses", ())]
+        if any(address.kind != "tcp" for address in answer):
+            raise Fault("hosts have addresses of TCP")
+    session.wire(True)
+    session.answers[command["name"]] = answer
+    for asked in session.askers.pop(command["name"], ()):
+        session.answer(asked, answer)
+    return NONE
+
+
+@command("clock.freeze")
+def clock_freeze(session, command):
+    need_stoppable_clock(session).freeze()
+    return NONE
+
+
+@command("clock.advance")
+def clock_advance(session, command):
+    loop, seconds = need_stoppable_clock(session), number(command["ms"]) / 1000
+    if loop.now is None:
+        raise Fault("time has not been stopped")
+    if command.get("no_settle"):
+        loop.now += seconds
+        return NONE
+    return session.advance(seconds)
+
+
+def need_stoppable_clock(session):
+    if not hasattr(session.loop, "freeze"):
+        raise Unsupported("the clock of the loop cannot be stopped")
+    return session.loop
 
 
 @command("run")
@@ -2546,14 +2729,14 @@ def run(session, command):
     until, seconds = command["until"], number(command["ms"]) / 1000
     if "event" not in until:
         task = session.calls[until["done"]]
-        return Condition(lambda: task is None or task.done(), seconds)
+        return session.wait(lambda: task is None or task.done(), seconds)
     event, on = until["event"], until.get("on")
     if "bytes" in until:
         wanted = number(until["bytes"])
         received = session.received
-        return Condition(lambda: (sum(received.values()) if on is None else received[on]) >= wanted, seconds)
+        return session.wait(lambda: (sum(received.values()) if on is None else received[on]) >= wanted, seconds)
     count = number(until.get("count", 1))
-    return Condition(lambda: session.happened(event, on) >= count, seconds)
+    return session.wait(lambda: session.happened(event, on) >= count, seconds)
 
 
 @command("forget")
@@ -2726,16 +2909,18 @@ def param(params, name, cls):
 
 def describe(testee):
     """Return what this adapter says of itself."""
-    capabilities = ["reader", "reader.transport", "typed-buffers", "python-surface"]
+    capabilities = ["reader", "reader.transport", "turns", "typed-buffers", "python-surface"]
+    if own(testee.base):
+        capabilities.append("virtual-time")
     if sys.version_info >= (3, 13):
         capabilities.append("reader.tuple-separators")
     best_effort = []
     if fcntl is not None:
         kinds = ["transport.tcp", "transport.unix", "transport.pipe"]
-        capabilities += ["writer", "reader-protocol", "transport"] + kinds + ["connect", "server", "turns"]
+        capabilities += ["writer", "reader-protocol", "transport", "connect", "server"] + kinds
+        if testee.resolves:
+            capabilities.append("resolver")
         best_effort = kinds[:1]
-        if testee.module is None:  # other loops may well look names up, and take the time, in ways of their own
-            capabilities += ["resolver", "virtual-time"]
     names = [name for name in ("SelectorEventLoop", "ProactorEventLoop") if getattr(asyncio, name, None) is testee.base]
     loop = names[0] if names else native_name(testee.base)
     name, version = platform.python_implementation() + " asyncio", platform.python_version()
