@@ -148,6 +148,9 @@ func (w *wires) join(r *raw, call string) {
 	c.attach()
 }
 
+// giveUp ends the judgement of the connection.
+func (c *connection) giveUp() { c.unclear, c.apart = true, false }
+
 // disturb notes that something is done to the connection.
 func (c *connection) disturb(op trace.Op) {
 	switch op {
@@ -161,7 +164,7 @@ func (c *connection) disturb(op trace.Op) {
 // openedBy judges the call that opens.
 func (c *connection) openedBy(_ *trace.Value, raised *trace.Error) {
 	if raised != nil {
-		c.unclear, c.apart = true, false // why it failed is judged by the cases that have it fail
+		c.giveUp() // why it failed is judged by the cases that have it fail
 		return
 	}
 	if c.told() {

@@ -179,6 +179,8 @@ var latitudeServers = []permittedSession{
 	{"whose call it is cannot be told", started(connects("w").with(callFor(1, "")), sends("ab"), inHandler(ofReader(read("k1", 9))), recvAll("k2").gives("xyz"))},
 	{"a stream that was used before it was accepted", steps(address("a"), dials(), viaWriter(writes("ab")), accepts("s"), recvAll("k1").gives("xyz"))},
 	{"one that was read", steps(address("a"), dials(), ofReader(read("k1", 9)), accepts("s"), sends("ab"))},
+	{"one that was let go of before", steps(address("a"), dials(), does(trace.Command{Op: trace.Collect, Names: []string{"s.writer"}}), accepts("s"), recvAll("k1").gives(""))},
+	{"one that the adapter lost track of", steps(address("a"), dials(), settle().fault(), accepts("s"), viaWriter(writes("ab")), recvAll("k1").gives("xyz"))},
 	{"one that was never accepted", steps(address("a"), dials(), viaWriter(writes("ab")), viaWriter(closes()), waits("k1"), drains("k2"))},
 	{"one that could not connect", steps(address("a"), dials().raises(of(trace.OSError)), accepts("s"), recvAll("k1"))},
 	{"one that is accepted and then fails", steps(address("a"), dials().soon().pends(), accepts("s"), cancel("s").with(failed("s", cancelled)), recvAll("k1").gives(""))},

@@ -247,7 +247,7 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 	case trace.Collect:
 		for _, name := range c.Names {
 			if conn := w.objects[name]; conn != nil {
-				conn.unclear = true
+				conn.giveUp()
 			}
 		}
 	default:
@@ -518,7 +518,7 @@ func (w *wires) back(k *wait, returned *trace.Value, raised *trace.Error) {
 func (w *wires) abandon(c *trace.Command, reply *trace.Reply) {
 	for _, conn := range w.order {
 		if reply.Fault != "" || len(reply.Events) > 0 || w.objects[c.On] == conn || w.raws[c.On] != nil && w.raws[c.On] == conn.raw {
-			conn.unclear = true
+			conn.giveUp()
 		}
 	}
 	for _, s := range w.ordered {
