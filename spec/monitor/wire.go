@@ -453,7 +453,7 @@ func (w *wires) end() {
 		r.asked = false
 	}
 	spec := trace.Spec(c.Op)
-	w.rested = !c.NoSettle && (spec.Style != trace.Make || spec.Events != nil) && c.Op != trace.Run && !w.spins
+	w.rested = !c.NoSettle && (spec.Style != trace.Make || spec.Events != nil) && c.Op != trace.Run
 	for _, conn := range w.order {
 		if !conn.exact || !w.rested {
 			continue
@@ -465,7 +465,7 @@ func (w *wires) end() {
 		}
 	}
 	for _, s := range w.ordered {
-		if s.exact && w.rested {
+		if s.exact && w.rested && !w.spins {
 			s.rest()
 		}
 	}
