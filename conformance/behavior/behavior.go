@@ -9,8 +9,10 @@ import "github.com/streamspec/streamspec/conformance/internal/drive"
 func Register(t *drive.Testee) {
 	for _, area := range []func(*drive.Testee){
 		readerRead, readerReadLine, readerReadExactly, readerReadUntil, readerFeed, readerIterate, readerErrors, readerPython, readerExhaustive,
-		writerWrite, writerClose, writerEOF, writerInfo, writerDrain, readerProtocol, startServer,
-		transportBase, transportRead, transportWrite, protocolBase, protocolStream, transportPython, invariants, connectionMatrix, serverMatrix,
+		writerWrite, writerClose, writerEOF, writerInfo, writerDrain, readerProtocol,
+		openConnection, startServer, unixStreams,
+		transportBase, transportRead, transportWrite, protocolBase, protocolStream, transportPython,
+		invariants, connectionMatrix, serverMatrix, parameters,
 	} {
 		area(t)
 	}

@@ -120,7 +120,20 @@ var (
 	ConnectionReset = kind(trace.ConnectionReset)
 	BrokenPipe      = kind(trace.BrokenPipe)
 	NotSupported    = kind(trace.NotSupported)
+	OSError         = kind(trace.OSError)
 )
+
+// NotFound is the operating system's complaint of a file or a directory that does not exist.
+var NotFound = ErrorPattern{string(trace.OSError) + " that speaks of no such file", func(e *trace.Error) bool {
+	return e.Kind == trace.OSError && strings.Contains(strings.ToLower(e.Message), "no such file")
+}}
+
+// Joining is an error of the operating system whose text has these in it.
+func Joining(texts ...string) ErrorPattern {
+	return ErrorPattern{fmt.Sprintf("%s with the texts %q", trace.OSError, texts), func(e *trace.Error) bool {
+		return e.Kind == trace.OSError && !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(e.Message, text) })
+	}}
+}
 
 // AddressInUse is the operating system's refusal of an address that is in use.
 var AddressInUse = ErrorPattern{string(trace.OSError) + " that speaks of an address in use", func(e *trace.Error) bool {

@@ -79,7 +79,7 @@ func TestOpenTo(t *testing.T) {
 			late--
 			return trace.Reply{Raised: &trace.Error{Kind: trace.OSError}}
 		case c.Op == trace.ResolverAnswer:
-			return trace.Reply{Returned: &trace.Value{}, Events: []trace.Event{{Ev: trace.Resolving, On: c.Name, Value: &trace.Value{List: []trace.Value{}}}}}
+			return trace.Reply{Returned: &trace.Value{}, Events: []trace.Event{{Ev: trace.Resolving, On: c.Name, Value: &trace.Value{List: []trace.Value{{Text: trace.Text("ipv4")}, {Int: trace.Int(6)}, {Int: trace.Int(1)}}}}}}
 		}
 		return trace.Reply{Returned: &trace.Value{}}
 	}
@@ -98,8 +98,8 @@ func TestOpenTo(t *testing.T) {
 			t.Error("something was accepted at an address that is not live")
 		}
 		testee.Resolve("host")
-		if n := len(testee.Resolving("host", 1)); n != 1 {
-			t.Errorf("the host was resolved %d times", n)
+		if got := testee.Resolving("host", 1); len(got) != 1 || got[0] != (Query{trace.IPv4, 6, 1}) {
+			t.Errorf("asked of the resolver: %v", got)
 		}
 		ended = true
 	})

@@ -145,6 +145,29 @@ func (t *Testee) InForce(id string) bool {
 	return ok && r.InForce(t.Options.Target)
 }
 
+// NeedsRule skips the case where a rule is not in force: of a case about more than one rule that needs what this one is about.
+func (t *Testee) NeedsRule(id string) {
+	if !t.InForce(id) {
+		t.skip(report.NotApplicable, fmt.Sprintf("not in force for %s: %s", t.Options.Target, id))
+	}
+}
+
+// NeedsVersion skips the case where the testee is judged by a version before this one.
+func (t *Testee) NeedsVersion(version string) {
+	if !t.Since(version) {
+		t.skip(report.NotApplicable, fmt.Sprintf("this is of %s, which is after %s", version, t.Options.Target))
+	}
+}
+
+// Since tells whether the testee is judged by this version or a later one.
+func (t *Testee) Since(version string) bool {
+	v, err := spec.ParseVersion(version)
+	if err != nil {
+		panic(err) // the suite's own fault
+	}
+	return t.Options.Target.Compare(v) >= 0
+}
+
 // SettlesExactly tells whether that is so, for expectations of what must not happen that only then prove something.
 func (t *Testee) SettlesExactly() bool { return t.exact() }
 
