@@ -94,7 +94,7 @@ func openConnectionPair(t *Testee) {
 	It("waits for the address of a name", pair, func() {
 		a := t.NewAddressIn(trace.TCP, trace.Live)
 		opened := openHost(t, "late.example")
-		t.Expect(t.Resolving("late.example", 1)).To(HaveLen(1))
+		t.Expect(t.Resolving("late.example", 1)).NotTo(BeEmpty())
 		t.Expect(opened).To(BePending())
 		expectNobody(t, a)
 		t.Resolve("late.example", a)
@@ -213,7 +213,7 @@ func openConnectionArguments(t *Testee) {
 		t.Resolve("one.example", a)
 		opened := openHost(t, "one.example", WithFamily(trace.IPv4), WithProto(protoTCP), WithFlags(flagAddrConfig), WithLocal(t.NewAddress(trace.TCP)), WithLimit(10))
 		t.Expect(opened).To(ReturnNone())
-		t.Expect(t.Resolving("one.example", 1)).To(Equal([]Query{{Family: trace.IPv4, Proto: protoTCP, Flags: flagAddrConfig}}))
+		t.Expect(t.Resolving("one.example", 1)).To(beAsked(Query{Family: trace.IPv4, Proto: protoTCP, Flags: flagAddrConfig}))
 		s := opened.Stream(a.Accept())
 		expectLimit(t, s.Reader, s.Raw, 10)
 	})
@@ -287,7 +287,7 @@ func openConnectionFails(t *Testee) {
 		t.Expect(t.Opening(trace.TCP, To(t.NewAddress(trace.TCP)))).To(FailWith(OSError))
 	})
 	It("raises when there is no such port", fails, func() {
-		t.Expect(t.Opening(trace.TCP, To(t.NewAddressOfPort("127.0.0.1", 0)))).To(FailWith(OSError))
+		t.Expect(t.Opening(trace.TCP, To(t.NewAddressOfPort("127.0.0.1", 0)))).To(FailWith(AnyError))
 	})
 	It("raises when a name cannot be resolved", fails, func() {
 		t.ResolveFailing("unknown.example", "no such host is known")
@@ -295,7 +295,7 @@ func openConnectionFails(t *Testee) {
 	})
 	It("raises when it turns out that a name cannot be resolved", fails, func() {
 		opened := openHost(t, "unknown.example")
-		t.Expect(t.Resolving("unknown.example", 1)).To(HaveLen(1))
+		t.Expect(t.Resolving("unknown.example", 1)).NotTo(BeEmpty())
 		t.Expect(opened).To(BePending())
 		t.ResolveFailing("unknown.example", "no such host is known")
 		t.Expect(opened).To(FailWith(OSError))
@@ -365,7 +365,7 @@ func openConnectionAddresses(t *Testee) {
 		second := t.NewAddressIn(trace.TCP, trace.Live)
 		t.Resolve("two.example", t.NewAddressIn(trace.TCP, trace.Silent), second)
 		opened := openHost(t, "two.example")
-		t.Expect(t.Resolving("two.example", 1)).To(HaveLen(1))
+		t.Expect(t.Resolving("two.example", 1)).NotTo(BeEmpty())
 		t.Settle()
 		t.Expect(opened).To(BePending())
 		expectNobody(t, second)
@@ -393,37 +393,67 @@ func openConnectionAddresses(t *Testee) {
 	})
 }
 
+// atTheDelay holds that a call which is to come back at a moment of the stopped clock does. An implementation that has not begun to
+// wait when the clock is advanced waits longer: that a call has not come back is believed when it was given time to begin, which
+// is what begun gives, in several attempts.
+func atTheDelay(t *Testee, attempt func(number int, begun func()) *Call) {
+	var c *Call
+	for i, ms := range []int{0, 50, 500, 5000} {
+		c = attempt(i, func() {
+			t.Settle()
+			if ms > 0 {
+				t.Pass(ms)
+			}
+		})
+		if c.Raised() != nil || !c.Pending() || t.SettlesExactly() {
+			break
+		}
+		c.Cancel()
+	}
+	t.Expect(c).To(ReturnNone())
+}
+
 // openConnectionEyeballs is trying several addresses at the same time.
 func openConnectionEyeballs(t *Testee) {
 	eyeballs := Rule("open_connection.happy-eyeballs")
 	It("tries the next address when the delay has passed, and not before", eyeballs, func() {
-		second := t.NewAddressIn(trace.TCP, trace.Live)
 		t.FreezeClock()
-		t.Resolve("two.example", t.NewAddressIn(trace.TCP, trace.Silent), second)
-		opened := openHost(t, "two.example", WithDelay(eyeballsDelay))
-		t.Expect(t.Resolving("two.example", 1)).To(HaveLen(1))
-		t.Advance(eyeballsDelay - 1)
-		t.Expect(opened).To(BePending())
-		expectNobody(t, second)
-		t.Advance(1)
-		t.Expect(opened).To(ReturnNone())
-		expectTalk(t, opened.Stream(second.Accept()))
+		atTheDelay(t, func(number int, begun func()) *Call {
+			second := t.NewAddressIn(trace.TCP, trace.Live)
+			host := fmt.Sprintf("two-%d.example", number)
+			t.Resolve(host, t.NewAddressIn(trace.TCP, trace.Silent), second)
+			opened := openHost(t, host, WithDelay(eyeballsDelay))
+			begun()
+			t.Advance(eyeballsDelay - 1)
+			t.Expect(opened).To(BePending())
+			expectNobody(t, second)
+			t.Advance(1)
+			if opened.Returned() != nil {
+				expectTalk(t, opened.Stream(second.Accept()))
+			}
+			return opened
+		})
 	})
 	It("counts the delay from each address to the next", eyeballs, func() {
-		third := t.NewAddressIn(trace.TCP, trace.Live)
-		silent := t.NewAddressIn(trace.TCP, trace.Silent)
 		t.FreezeClock()
-		t.Resolve("three.example", silent, silent, third)
-		opened := openHost(t, "three.example", WithDelay(eyeballsDelay))
-		t.Expect(t.Resolving("three.example", 1)).To(HaveLen(1))
-		t.Settle()
-		t.Advance(eyeballsDelay)
-		t.Advance(eyeballsDelay - 1)
-		t.Expect(opened).To(BePending())
-		expectNobody(t, third)
-		t.Advance(1)
-		t.Expect(opened).To(ReturnNone())
-		expectTalk(t, opened.Stream(third.Accept()))
+		silent := t.NewAddressIn(trace.TCP, trace.Silent)
+		atTheDelay(t, func(number int, begun func()) *Call {
+			third := t.NewAddressIn(trace.TCP, trace.Live)
+			host := fmt.Sprintf("three-%d.example", number)
+			t.Resolve(host, silent, silent, third)
+			opened := openHost(t, host, WithDelay(eyeballsDelay))
+			begun()
+			t.Advance(eyeballsDelay)
+			begun()
+			t.Advance(eyeballsDelay - 1)
+			t.Expect(opened).To(BePending())
+			expectNobody(t, third)
+			t.Advance(1)
+			if opened.Returned() != nil {
+				expectTalk(t, opened.Stream(third.Accept()))
+			}
+			return opened
+		})
 	})
 	It("does not wait for the delay when an address has failed", eyeballs, func() {
 		second := t.NewAddressIn(trace.TCP, trace.Live)
@@ -439,7 +469,6 @@ func openConnectionEyeballs(t *Testee) {
 		t.FreezeClock()
 		t.Resolve("three.example", silent, silent, third)
 		opened := openHost(t, "three.example", WithDelay(0))
-		t.Advance(1) // what is to be done at once may take a turn of the clock
 		t.Expect(opened).To(ReturnNone())
 		expectTalk(t, opened.Stream(third.Accept()))
 	})
@@ -493,7 +522,7 @@ func openConnectionCancelled(t *Testee) {
 	It("connects to nothing when it was cancelled while the name was looked up", fails, func() {
 		a := t.NewAddressIn(trace.TCP, trace.Live)
 		opened := openHost(t, "late.example")
-		t.Expect(t.Resolving("late.example", 1)).To(HaveLen(1))
+		t.Expect(t.Resolving("late.example", 1)).NotTo(BeEmpty())
 		opened.Cancel()
 		t.Expect(opened).To(FailWith(Cancelled))
 		t.Resolve("late.example", a)
@@ -515,7 +544,7 @@ func openConnectionCancelled(t *Testee) {
 		t.FreezeClock()
 		t.Resolve("two.example", t.NewAddressIn(trace.TCP, trace.Silent), second)
 		opened := openHost(t, "two.example", WithDelay(eyeballsDelay))
-		t.Expect(t.Resolving("two.example", 1)).To(HaveLen(1))
+		t.Expect(t.Resolving("two.example", 1)).NotTo(BeEmpty())
 		t.Settle()
 		opened.Cancel()
 		t.Expect(opened).To(FailWith(Cancelled))

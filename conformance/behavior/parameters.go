@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 
 	. "github.com/streamspec/streamspec/conformance/internal/drive"
 	"github.com/streamspec/streamspec/spec/trace"
@@ -104,6 +105,9 @@ func parametersPlace(t *Testee) {
 	})
 }
 
+// beAsked matches what a resolver was asked, once or more often, if it was this.
+func beAsked(q Query) types.GomegaMatcher { return And(Not(BeEmpty()), HaveEach(Equal(q))) }
+
 // parametersResolution is how names become addresses.
 func parametersResolution(t *Testee) {
 	resolution := Rule("parameters.resolution")
@@ -151,7 +155,7 @@ func parametersResolution(t *Testee) {
 			a := t.NewAddressIn(trace.TCP, trace.Live)
 			t.Resolve("one.example", a)
 			t.Expect(openHost(t, "one.example", c.options...)).To(ReturnNone())
-			t.Expect(t.Resolving("one.example", 1)).To(Equal([]Query{c.want}))
+			t.Expect(t.Resolving("one.example", 1)).To(beAsked(c.want))
 		})
 		want := c.want
 		if want.Flags == 0 {
@@ -161,13 +165,13 @@ func parametersResolution(t *Testee) {
 			t.Resolve("one.example", t.NewAddress(trace.TCP))
 			s := t.Serve(trace.TCP, append([]Option{WithHost("one.example")}, c.options...)...)
 			t.Expect(s.Made).To(ReturnNone())
-			t.Expect(t.Resolving("one.example", 1)).To(Equal([]Query{want}))
+			t.Expect(t.Resolving("one.example", 1)).To(beAsked(want))
 		})
 	}
 	It("asks the resolver when it connects as it is told: a protocol", resolution, func() {
 		t.Resolve("one.example", t.NewAddressIn(trace.TCP, trace.Live))
 		t.Expect(openHost(t, "one.example", WithProto(protoTCP))).To(ReturnNone())
-		t.Expect(t.Resolving("one.example", 1)).To(Equal([]Query{{Family: trace.Unspecified, Proto: protoTCP}}))
+		t.Expect(t.Resolving("one.example", 1)).To(beAsked(Query{Family: trace.Unspecified, Proto: protoTCP}))
 	})
 }
 
@@ -245,10 +249,7 @@ func parametersListening(t *Testee) {
 		first := t.Serve(trace.TCP, WithReusePort(true))
 		second := t.Serve(trace.TCP, At(first.Address()), WithReusePort(true))
 		t.Expect(second.Made).To(ReturnNone())
-		for _, s := range []*Server{first, second} { // each is alone when the other is closed
-			t.Expect(s.IsServing()).To(ReturnBool(true))
-		}
-		second.Close()
+		second.Close() // from now on it is the first that is connected to
 		first.Client()
 	})
 }

@@ -153,6 +153,11 @@ func (t *Testee) FreezeClock() { t.do(trace.Command{Op: trace.ClockFreeze}) }
 // Advance advances time that has been stopped, by milliseconds.
 func (t *Testee) Advance(ms int) { t.do(trace.Command{Op: trace.ClockAdvance, Ms: ms}) }
 
+// Pass lets real time pass for the implementation, milliseconds. It is for trying again what may have come too early.
+func (t *Testee) Pass(ms int) {
+	t.do(trace.Command{Op: trace.Run, Until: &trace.Until{Event: trace.Unsettled}, Ms: ms})
+}
+
 // Turn lets the event loop run for n turns and no further.
 func (t *Testee) Turn(n int) { t.do(trace.Command{Op: trace.Turn, N: &n}) }
 

@@ -41,9 +41,7 @@ func (m *becomeMatcher) Match(actual any) (bool, error) {
 }
 
 // pass lets a moment pass.
-func (t *Testee) pass() {
-	t.do(trace.Command{Op: trace.Run, Until: &trace.Until{Event: trace.Unsettled}, Ms: patience})
-}
+func (t *Testee) pass() { t.Pass(patience) }
 
 // patience is how long to wait before a question is asked again, milliseconds.
 const patience = 5
