@@ -309,36 +309,38 @@ func openConnectionFails(t *Testee) {
 	})
 }
 
+// errorsOf returns the texts of the errors of connecting to each of these addresses.
+func errorsOf(t *Testee, addresses ...*Address) []string {
+	var texts []string
+	for _, a := range addresses {
+		opened := t.Opening(trace.TCP, To(a))
+		t.Expect(opened).To(FailWith(OSError))
+		texts = append(texts, opened.Raised().Message)
+	}
+	return texts
+}
+
 // openConnectionAddresses is connecting to a name that has several addresses, or none.
 func openConnectionAddresses(t *Testee) {
 	all := Rule("open_connection.error-of-all-addresses")
-	texts := func(addresses ...*Address) []string {
-		var texts []string
-		for _, a := range addresses {
-			opened := t.Opening(trace.TCP, To(a))
-			t.Expect(opened).To(FailWith(OSError))
-			texts = append(texts, opened.Raised().Message)
-		}
-		return texts
-	}
 	It("raises the error of the address when there is one", all, func() {
 		a := t.NewAddress(trace.TCP)
 		t.Resolve("one.example", a)
 		opened := openHost(t, "one.example")
 		t.Expect(opened).To(FailWith(OSError))
-		t.Expect(opened.Raised().Message).To(Equal(texts(a)[0]))
+		t.Expect(opened.Raised().Message).To(Equal(errorsOf(t, a)[0]))
 	})
 	It("raises the error of the addresses when they are alike", all, func() {
 		a := t.NewAddress(trace.TCP)
 		t.Resolve("twice.example", a, a)
 		opened := openHost(t, "twice.example")
 		t.Expect(opened).To(FailWith(OSError))
-		t.Expect(opened.Raised().Message).To(Equal(texts(a)[0]))
+		t.Expect(opened.Raised().Message).To(Equal(errorsOf(t, a)[0]))
 	})
 	It("raises an error that joins those of the addresses", all, func() {
 		a, b, c := t.NewAddress(trace.TCP), t.NewAddress(trace.TCP), t.NewAddress(trace.TCP)
 		t.Resolve("three.example", a, b, c)
-		t.Expect(openHost(t, "three.example")).To(FailWith(Joining(texts(a, b, c)...)))
+		t.Expect(openHost(t, "three.example")).To(FailWith(Joining(errorsOf(t, a, b, c)...)))
 	})
 	It("raises when a name has no address", all, func() {
 		t.Resolve("none.example")
@@ -483,10 +485,12 @@ func openConnectionEyeballs(t *Testee) {
 		expectNobody(t, second)
 		expectTalk(t, s)
 	})
-	It("raises when every address has failed", eyeballs, func() {
+	It("raises the errors of all when every address has failed", Rule("open_connection.error-of-all-addresses", "open_connection.happy-eyeballs"), func() {
+		t.NeedsRule("open_connection.happy-eyeballs")
 		t.FreezeClock()
-		t.Resolve("two.example", t.NewAddress(trace.TCP), t.NewAddress(trace.TCP))
-		t.Expect(openHost(t, "two.example", WithDelay(eyeballsDelay))).To(FailWith(OSError))
+		a, b := t.NewAddress(trace.TCP), t.NewAddress(trace.TCP)
+		t.Resolve("two.example", a, b)
+		t.Expect(openHost(t, "two.example", WithDelay(eyeballsDelay))).To(FailWith(Joining(errorsOf(t, a, b)...)))
 	})
 	It("takes a delay where there is one address", eyeballs, func() {
 		a := t.NewAddressIn(trace.TCP, trace.Live)
