@@ -114,15 +114,15 @@ func parametersResolution(t *Testee) {
 	for _, family := range []trace.Family{trace.IPv4, trace.IPv6} {
 		It("connects to an address of the family that is asked for: "+string(family), resolution, func() {
 			addresses := map[trace.Family]*Address{trace.IPv4: t.NewAddressIn(trace.TCP, trace.Live), trace.IPv6: t.NewAddressOf("::1", trace.Live)}
-			t.Resolve("both.example", addresses[trace.IPv6], addresses[trace.IPv4])
-			opened := openHost(t, "both.example", WithFamily(family))
+			t.Resolve("both.test", addresses[trace.IPv6], addresses[trace.IPv4])
+			opened := openHost(t, "both.test", WithFamily(family))
 			t.Expect(opened).To(ReturnNone())
 			expectTalk(t, opened.Stream(addresses[family].Accept()))
 		})
 		It("serves at addresses of the family that is asked for: "+string(family), resolution, func() {
 			hosts := map[trace.Family]*Address{trace.IPv4: t.NewAddress(trace.TCP), trace.IPv6: t.NewAddressOf("::1", trace.Free)}
-			t.Resolve("both.example", hosts[trace.IPv6], hosts[trace.IPv4])
-			s := t.Serve(trace.TCP, WithHost("both.example"), WithFamily(family))
+			t.Resolve("both.test", hosts[trace.IPv6], hosts[trace.IPv4])
+			s := t.Serve(trace.TCP, WithHost("both.test"), WithFamily(family))
 			t.Expect(s.Made).To(ReturnNone())
 			for f, a := range hosts {
 				if f == family {
@@ -135,8 +135,8 @@ func parametersResolution(t *Testee) {
 	}
 	It("fails to connect when there is no address of the family", resolution, func() {
 		a := t.NewAddressIn(trace.TCP, trace.Live)
-		t.Resolve("old.example", a)
-		t.Expect(openHost(t, "old.example", WithFamily(trace.IPv6))).To(FailWith(AnyError))
+		t.Resolve("old.test", a)
+		t.Expect(openHost(t, "old.test", WithFamily(trace.IPv6))).To(FailWith(AnyError))
 		expectNobody(t, a)
 	})
 	asked := []struct {
@@ -153,25 +153,25 @@ func parametersResolution(t *Testee) {
 	for _, c := range asked {
 		It("asks the resolver when it connects as it is told: "+c.name, resolution, func() {
 			a := t.NewAddressIn(trace.TCP, trace.Live)
-			t.Resolve("one.example", a)
-			t.Expect(openHost(t, "one.example", c.options...)).To(ReturnNone())
-			t.Expect(t.Resolving("one.example", 1)).To(beAsked(c.want))
+			t.Resolve("one.test", a)
+			t.Expect(openHost(t, "one.test", c.options...)).To(ReturnNone())
+			t.Expect(t.Resolving("one.test", 1)).To(beAsked(c.want))
 		})
 		want := c.want
 		if want.Flags == 0 {
 			want.Flags = flagPassive // the default
 		}
 		It("asks the resolver when it serves as it is told: "+c.name, resolution, func() {
-			t.Resolve("one.example", t.NewAddress(trace.TCP))
-			s := t.Serve(trace.TCP, append([]Option{WithHost("one.example")}, c.options...)...)
+			t.Resolve("one.test", t.NewAddress(trace.TCP))
+			s := t.Serve(trace.TCP, append([]Option{WithHost("one.test")}, c.options...)...)
 			t.Expect(s.Made).To(ReturnNone())
-			t.Expect(t.Resolving("one.example", 1)).To(beAsked(want))
+			t.Expect(t.Resolving("one.test", 1)).To(beAsked(want))
 		})
 	}
 	It("asks the resolver when it connects as it is told: a protocol", resolution, func() {
-		t.Resolve("one.example", t.NewAddressIn(trace.TCP, trace.Live))
-		t.Expect(openHost(t, "one.example", WithProto(protoTCP))).To(ReturnNone())
-		t.Expect(t.Resolving("one.example", 1)).To(beAsked(Query{Family: trace.Unspecified, Proto: protoTCP}))
+		t.Resolve("one.test", t.NewAddressIn(trace.TCP, trace.Live))
+		t.Expect(openHost(t, "one.test", WithProto(protoTCP))).To(ReturnNone())
+		t.Expect(t.Resolving("one.test", 1)).To(beAsked(Query{Family: trace.Unspecified, Proto: protoTCP}))
 	})
 }
 
