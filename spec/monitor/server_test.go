@@ -188,6 +188,7 @@ var latitudeServers = []permittedSession{
 	{"forgotten servers", started(forget("srv"), connects("w").with(callFor(1, "w")), recvAll("k1").gives("xyz"))},
 	{"a connection of the clients that are closed may be given to the callback later", started(connects("w").soon(), onServer(trace.ServerCloseClients).soon(), settle().with(callFor(1, "w")), inHandler(ofReader(read("k1", 1))).gives(""), recvAll("k2").gives(""))},
 	{"or never", started(connects("w").soon(), onServer(trace.ServerCloseClients), settle())},
+	{"there is no way to close them", served(recvAll("k1"), settle().with(didInCall(onServer(trace.ServerCloseClients).raises(of(trace.NotSupported)))...))},
 	{"one that has gone before it is accepted", started(connects("w").soon(), closesRaw(), settle())},
 	{"a server with a limit of nothing serves nobody", steps(address("a"), serves().limited(0), connects("w"), recvAll("k1").gives(""))},
 	{"a server elsewhere may take who connects", steps(address("a"), serves(), with(serves().makes("other").at(), "k"), connects("w"), settle())},

@@ -1796,6 +1796,8 @@ class Session:
 
     def emit(self, event, **details):
         self.events.append(dict(details, ev=event))
+        if self.wired and self.loop.selector is None:
+            self.loop.at_rest = False  # another loop may bring things one by one, without call_soon
 
     def unhandled(self, loop, context):
         exc = context.get("exception")
