@@ -92,6 +92,7 @@ func openConnectionPair(t *Testee) {
 		expectTalk(t, opened.Stream(a.Accept()))
 	})
 	It("waits for the address of a name", pair, func() {
+		t.Needs(trace.CapResolver)
 		a := t.NewAddressIn(trace.TCP, trace.Live)
 		opened := openHost(t, "late.test")
 		t.Expect(t.Resolving("late.test", 1)).NotTo(BeEmpty())
@@ -293,6 +294,7 @@ func openConnectionFails(t *Testee) {
 		t.Expect(openHost(t, "unknown.test")).To(FailWith(OSError))
 	})
 	It("raises when it turns out that a name cannot be resolved", fails, func() {
+		t.Needs(trace.CapResolver)
 		opened := openHost(t, "unknown.test")
 		t.Expect(t.Resolving("unknown.test", 1)).NotTo(BeEmpty())
 		t.Expect(opened).To(BePending())
@@ -523,6 +525,7 @@ func openConnectionEyeballs(t *Testee) {
 func openConnectionCancelled(t *Testee) {
 	fails := Rule("open_connection.failure-raises")
 	It("connects to nothing when it was cancelled while the name was looked up", fails, func() {
+		t.Needs(trace.CapResolver)
 		a := t.NewAddressIn(trace.TCP, trace.Live)
 		opened := openHost(t, "late.test")
 		t.Expect(t.Resolving("late.test", 1)).NotTo(BeEmpty())
@@ -574,7 +577,7 @@ func openConnectionCancelled(t *Testee) {
 			k := t.NewSocketTo(raw)
 			opened := cancelled(func() *Call { return t.Opening(trace.TCP, WithSocket(k)) })
 			s := t.OpenOn(other)
-			t.Expect(opened).To(Or(FailWith(Cancelled), ReturnNone()))
+			t.Expect(opened).To(Either(FailWith(Cancelled), ReturnNone()))
 			expectTalk(t, s)
 			third := t.OpenOn(t.NewRaw(trace.TCP))
 			t.Settle()
@@ -585,13 +588,13 @@ func openConnectionCancelled(t *Testee) {
 			a, other := t.NewAddressIn(trace.TCP, trace.Live), t.NewAddressIn(trace.TCP, trace.Live)
 			opened := cancelled(func() *Call { return t.Opening(trace.TCP, To(a)) })
 			s := t.OpenTo(other)
-			t.Expect(opened).To(Or(FailWith(Cancelled), ReturnNone()))
+			t.Expect(opened).To(Either(FailWith(Cancelled), ReturnNone()))
 			expectTalk(t, s)
 			if opened.Raised() == nil {
 				return // it had come back before
 			}
 			if raw := a.AcceptAtOnce(); raw.Made.Raised() == nil {
-				t.Expect(raw.RecvAll()).To(Or(Return(""), FailWith(lostToPeer)))
+				t.Expect(raw.RecvAll()).To(Either(Return(""), FailWith(lostToPeer)))
 			}
 			expectTalk(t, s)
 		})

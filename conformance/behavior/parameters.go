@@ -276,14 +276,14 @@ func parametersLimit(t *Testee) {
 		})
 		itEach(socketKinds, fmt.Sprintf("refuses to serve with a limit of %d, or serves nobody", n), positive, func(kind trace.EndKind) {
 			s := t.Serve(kind, WithLimit(n))
-			t.Expect(s.Made).To(Or(FailWith(InvalidArgument), ReturnNone()))
+			t.Expect(s.Made).To(Either(FailWith(InvalidArgument), ReturnNone()))
 			if s.Made.Raised() != nil {
 				t.Expect(t.RawConnect(s.Address()).Made).To(FailWith(AnyError))
 				t.Saw("a server whose limit is not positive is refused")
 				return
 			}
 			raw := t.RawConnect(s.Address())
-			t.Expect(raw.RecvAll()).To(Or(Return(""), FailWith(lostToPeer)))
+			t.Expect(raw.RecvAll()).To(Either(Return(""), FailWith(lostToPeer)))
 			t.Expect(s.Connected(0)).To(BeZero(), "calls of the callback")
 			t.Saw("a server whose limit is not positive drops every connection")
 		})

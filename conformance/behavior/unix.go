@@ -100,12 +100,12 @@ func unixOpen(t *Testee) {
 				opened[1].Cancel()
 			})
 			s := t.OpenOn(t.NewRaw(trace.Unix))
-			t.Expect(opened[0]).To(Or(FailWith(Cancelled), ReturnNone()))
-			t.Expect(opened[1]).To(Or(FailWith(Cancelled), ReturnNone()))
+			t.Expect(opened[0]).To(Either(FailWith(Cancelled), ReturnNone()))
+			t.Expect(opened[1]).To(Either(FailWith(Cancelled), ReturnNone()))
 			expectTalk(t, s)
 			if opened[1].Raised() != nil {
 				if raw := a.AcceptAtOnce(); raw.Made.Raised() == nil {
-					t.Expect(raw.RecvAll()).To(Or(Return(""), FailWith(lostToPeer)))
+					t.Expect(raw.RecvAll()).To(Either(Return(""), FailWith(lostToPeer)))
 				}
 			}
 			third := t.OpenOn(t.NewRaw(trace.Unix))
@@ -254,7 +254,7 @@ func unixPath(t *Testee) {
 	It("takes the place of a socket on which somebody listens, or is refused", occupied, func() {
 		a := t.NewAddressIn(trace.Unix, trace.Live)
 		s := t.Serve(trace.Unix, At(a))
-		t.Expect(s.Made).To(Or(ReturnNone(), FailWith(AddressInUse)))
+		t.Expect(s.Made).To(Either(ReturnNone(), FailWith(AddressInUse)))
 		if s.Made.Raised() != nil {
 			expectTalk(t, t.OpenTo(a))
 			t.Saw("the path of a server that listens is in use")

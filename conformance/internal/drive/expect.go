@@ -94,6 +94,22 @@ func BePending() types.GomegaMatcher {
 	return &callMatcher{wanted: "pending", now: true, match: func(_ *trace.Value, _ *trace.Error, pending bool) bool { return pending }}
 }
 
+// Either matches a call that came out as one of these matchers of calls says. It waits for the call if one of them does.
+func Either(matchers ...types.GomegaMatcher) types.GomegaMatcher {
+	either := &callMatcher{now: true}
+	var wanted []string
+	var all []*callMatcher
+	for _, m := range matchers {
+		c := m.(*callMatcher)
+		all, wanted, either.now = append(all, c), append(wanted, c.wanted), either.now && c.now
+	}
+	either.wanted = strings.Join(wanted, ", or ")
+	either.match = func(returned *trace.Value, raised *trace.Error, pending bool) bool {
+		return slices.ContainsFunc(all, func(m *callMatcher) bool { return m.match(returned, raised, pending) })
+	}
+	return either
+}
+
 // ReturnOneOf matches a call that returned one of these.
 func ReturnOneOf(bs ...string) types.GomegaMatcher {
 	quoted := make([]string, len(bs))

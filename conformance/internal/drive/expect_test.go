@@ -42,6 +42,8 @@ func TestMatchers(t *testing.T) {
 		{"false for true", returned(trace.BoolValue(true)), ReturnBool(false), false},
 		{"the exception", returned(trace.ErrorValue(trace.Error{Kind: trace.Scripted, Message: "boom"})), ReturnException("boom"), true},
 		{"another exception", returned(trace.ErrorValue(trace.Error{Kind: trace.Scripted, Message: "bang"})), ReturnException("boom"), false},
+		{"one of two outcomes", data, Either(BePending(), Return("abc")), true},
+		{"neither of two outcomes", data, Either(BePending(), FailWith(LimitOverrun)), false},
 		{"pending for returned", data, BePending(), false},
 		{"the kind", raised(trace.Error{Kind: trace.LimitOverrun}), FailWith(LimitOverrun), true},
 		{"another kind", raised(trace.Error{Kind: trace.Cancelled}), FailWith(LimitOverrun), false},
@@ -72,6 +74,15 @@ func TestMatchers(t *testing.T) {
 func TestAFailureSaysEverything(t *testing.T) {
 	got := FailWith(Consumed(5)).FailureMessage(returned(trace.BytesValue([]byte("abc\n"))))
 	want := `c1 = r.readuntil("\n") returned "abc\n"; permitted: raised limit-overrun{consumed 5}`
+	if got != want {
+		t.Errorf("the message is\n%s\nand not\n%s", got, want)
+	}
+}
+
+// TestEitherSaysBoth holds that the message has each outcome that is permitted.
+func TestEitherSaysBoth(t *testing.T) {
+	got := Either(ReturnBool(true), FailWith(LimitOverrun)).FailureMessage(returned(trace.None))
+	want := `c1 = r.readuntil("\n") returned none; permitted: returned true, or raised limit-overrun`
 	if got != want {
 		t.Errorf("the message is\n%s\nand not\n%s", got, want)
 	}
