@@ -162,12 +162,12 @@ func (b *service) serve(at Cell) {
 		b.server(trace.ServerIsServing)
 		b.do(trace.Command{Op: trace.RawConnect, As: "early", Kind: b.kind, Address: "a"})
 	}
-	switch {
-	case at["end"] == doesCancelServe:
-		b.start("serving", trace.ServerServeForever, "srv.server")
-	case at["serving"] == servesLater:
+	if at["serving"] == servesLater { // also before serve_forever, of which nothing tells when it has begun
 		b.start("starting", trace.ServerStartServing, "srv.server")
 		b.untilDone("starting")
+	}
+	if at["end"] == doesCancelServe {
+		b.start("serving", trace.ServerServeForever, "srv.server")
 	}
 	if at["serving"] == servesLater {
 		b.server(trace.ServerIsServing)

@@ -2,6 +2,7 @@ package behavior
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -631,12 +632,19 @@ func serverWaits(t *Testee) {
 	})
 }
 
+// serveForever starts a server that serves because of serve_forever, and does so when it returns.
+func serveForever(t *Testee, kind trace.EndKind, options ...Option) (*Server, *Call) {
+	s := t.Serve(kind, append(options, WithStartServing(false))...)
+	forever := s.ServeForever()
+	t.Expect(s.IsServing()).To(Become(ReturnBool(true)))
+	return s, forever
+}
+
 // serverServesForever is serve_forever.
 func serverServesForever(t *Testee) {
 	one := Rule("start_server.one-serve-forever")
 	itEach(socketKinds, "refuses a second serve_forever and goes on with the first", one, func(kind trace.EndKind) {
-		s := t.Serve(kind)
-		first := s.ServeForever()
+		s, first := serveForever(t, kind)
 		t.Expect(s.ServeForever()).To(FailWith(InvalidState))
 		t.Expect(first).To(BePending())
 		t.Expect(s.IsServing()).To(ReturnBool(true))
@@ -657,16 +665,14 @@ func serverServesForever(t *Testee) {
 
 	ends := Rule("start_server.close-ends-serve-forever")
 	itEach(socketKinds, "ends serve_forever by cancellation when it is closed", ends, func(kind trace.EndKind) {
-		s := t.Serve(kind)
-		forever := s.ServeForever()
+		s, forever := serveForever(t, kind)
 		t.Expect(forever).To(BePending())
 		t.Expect(s.Close()).To(ReturnNone())
 		t.Expect(forever).To(FailWith(Cancelled))
 		t.Expect(s.WaitClosed()).To(ReturnNone())
 	})
 	itEach(socketKinds, "ends serve_forever by cancellation when its callback closes it", ends, func(kind trace.EndKind) {
-		s := t.Serve(kind, Reacting(InCall(1).Doing(CloseServer, CloseWriter)))
-		forever := s.ServeForever()
+		s, forever := serveForever(t, kind, Reacting(InCall(1).Doing(CloseServer, CloseWriter)))
 		raw := t.RawConnect(s.Address())
 		t.Expect(forever).To(FailWith(Cancelled))
 		t.Expect(raw.RecvAll()).To(Return(""))
@@ -833,7 +839,8 @@ func serverClosesWhileAccepting(t *Testee) {
 		var raws []*Raw
 		t.WithoutSettling(func() { raws = connectMany(s) })
 		t.Settle()
-		expectEnd(s, raws)
+		// Without an event loop it may be closed before all have connected. Those who come afterwards are refused.
+		expectEnd(s, slices.DeleteFunc(raws, func(r *Raw) bool { return r.Made.Raised() != nil }))
 	})
 	itEach(socketKinds, "leaves nobody hanging when another connection's callback closes it", each, func(kind trace.EndKind) {
 		s := t.Serve(kind, program)

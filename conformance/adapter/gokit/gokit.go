@@ -5,8 +5,8 @@
 // rest: all its goroutines wait for something that only another command can bring. An implementation that waits in mutexes
 // or for the operating system does not come to rest that way, and is cut off by the session's watchdog.
 //
-// Sockets and pipes do not work in a bubble. So a session that begins with a raw end, or makes one in the batch that begins
-// it, runs outside, where rest is recognised by what the Go runtime tells of its goroutines: well enough to save time, but
+// Sockets and pipes do not work in a bubble. So a session that begins with a raw end, an address, a socket, a server or a
+// connection, or makes one in the batch that begins it, runs outside, where rest is recognised by what the Go runtime tells of its goroutines: well enough to save time, but
 // that is why such connections count as settled by best effort. When a session has forgotten all, it begins anew.
 package gokit
 
@@ -65,6 +65,18 @@ type Implementation struct {
 	Connect func(end End, p Protocol, report Report) (BaseTransport, error)
 	// OpenStream makes a reader, with that limit in bytes, and a writer of an end.
 	OpenStream func(end End, limit int, report Report) (Stream, error)
+	// Open makes a reader and a writer by connecting, or of a socket, as the documents' open_connection and
+	// open_unix_connection do. It is for those of [trace.TCP] and [trace.Unix] that are in Ends, as Serve is. An error of arguments
+	// that cannot be is one that Classify calls [trace.InvalidArgument].
+	Open func(ctx context.Context, args Opening, report Report) (Stream, error)
+	// Serve starts a server, as the documents' start_server and start_unix_server do. The context is that of the call, and not
+	// of the server.
+	Serve func(ctx context.Context, args Serving, report Report) (Server, error)
+	// TakesResolver says that Open and Serve have all names of hosts resolved by the resolver in their arguments. Hosts that are
+	// empty or numeric need not be.
+	TakesResolver bool
+	// TakesClock says that Open and Serve take all time from the clock in their arguments.
+	TakesClock bool
 }
 
 // A Report is told by an implementation of what it can return to nobody. Its functions may be called from any goroutine.
@@ -94,6 +106,10 @@ func (a *goAdapter) Describe(context.Context) (trace.Description, error) {
 	add(a.impl.NewReaderProtocol != nil && a.impl.NewWriter != nil, trace.CapReaderProtocol)
 	add(a.impl.OpenStream != nil, trace.CapWriter)
 	add(a.impl.Connect != nil, trace.CapTransport)
+	add(a.impl.Open != nil, trace.CapConnect)
+	add(a.impl.Serve != nil, trace.CapServer)
+	add(a.impl.TakesResolver, trace.CapResolver)
+	add(a.impl.TakesClock, trace.CapVirtualTime)
 	for _, kind := range a.impl.Ends {
 		if needed, ok := kind.Needs(); ok && !d.Has(needed) {
 			add(true, needed)

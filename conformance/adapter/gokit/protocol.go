@@ -121,7 +121,7 @@ func (p *protocol) react(e trace.Event) (result *trace.Value, err error) {
 			continue
 		}
 		for j := range r.Do {
-			p.carryOut(&r.Do[j])
+			p.w.act(&r.Do[j], p.name, p.tell)
 		}
 		result = r.Return
 		if r.Raise != nil {
@@ -131,24 +131,24 @@ func (p *protocol) react(e trace.Event) (result *trace.Value, err error) {
 	return result, err
 }
 
-// carryOut does a command of the program. What is wrong with the command itself, and a panic, belongs into the reply of
-// the command at hand.
-func (p *protocol) carryOut(c *trace.Command) {
-	if !p.tell(trace.Event{Ev: trace.Doing, On: p.name, Command: c}) {
+// act does a command of a program, and tells of it unless that has been forgotten. What is wrong with the command itself, and
+// a panic, belongs into the reply of the command at hand.
+func (w *world) act(c *trace.Command, on string, tell func(trace.Event) bool) {
+	if !tell(trace.Event{Ev: trace.Doing, On: on, Command: c}) {
 		return
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			p.w.die(&adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("%s, in a callback: the implementation panicked: %v", c, cause), Stderr: string(debug.Stack())})
+			w.die(&adapter.Failure{Kind: adapter.Crash, Text: fmt.Sprintf("%s, in a callback: the implementation panicked: %v", c, cause), Stderr: string(debug.Stack())})
 		}
 	}()
-	switch reply := p.w.call(c); {
+	switch reply := w.call(c); {
 	case reply.Unsupported != "":
-		p.w.complain(trace.Reply{Unsupported: fmt.Sprintf("%s, in a callback: %s", c, reply.Unsupported)})
+		w.complain(trace.Reply{Unsupported: fmt.Sprintf("%s, in a callback: %s", c, reply.Unsupported)})
 	case reply.Fault != "":
-		p.w.complain(fault("%s, in a callback: %s", c, reply.Fault))
+		w.complain(fault("%s, in a callback: %s", c, reply.Fault))
 	default:
-		p.tell(trace.Event{Ev: trace.Did, On: p.name, Returned: reply.Returned, Raised: reply.Raised})
+		tell(trace.Event{Ev: trace.Did, On: on, Returned: reply.Returned, Raised: reply.Raised})
 	}
 }
 

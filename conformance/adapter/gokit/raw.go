@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -20,9 +21,20 @@ type raw struct {
 	far   far
 	taken bool // the far end is the implementation's
 
+	// Of a connection that has been made to or by the implementation.
+	local, remote any      // the addresses of both ends
+	named         bool     // nobody else has the local one
+	near          identity // what the raw end is
+
 	mu        sync.Mutex
 	closed    bool
 	receiving bool
+}
+
+// An identity is what a descriptor is to the kernel.
+type identity struct {
+	dev, inode uint64
+	access     int // its mode of access: the two ends of a pipe have one inode
 }
 
 // A cutShort is the failure of a receive that had got something before.
@@ -35,13 +47,10 @@ func (e *cutShort) Unwrap() error { return e.error }
 
 // makeRaw makes a connection.
 func (w *world) makeRaw(c *trace.Command) trace.Reply {
-	if !haveRaw {
-		return trace.Reply{Unsupported: "raw ends are made on Linux only"}
+	if r := w.misses(c); r != nil {
+		return *r
 	}
-	if w.wire == nil {
-		return fault("a session with connections begins with raw.make")
-	}
-	r, err := connected(c.Kind, c.Buffer)
+	r, err := connectedPair(c.Kind, c.Buffer)
 	if err != nil {
 		return fault("making a connection: %v", err)
 	}
@@ -134,6 +143,7 @@ func (w *world) onRaw(c *trace.Command, r *raw) trace.Reply {
 		}
 		return boolean(open)
 	case c.Op == trace.RawClose:
+		r.locate() // after the end of the connection the kernel tells no names
 		r.close()
 		return none()
 	case r.file == nil:
@@ -155,6 +165,7 @@ func (w *world) onRaw(c *trace.Command, r *raw) trace.Reply {
 		if r.kind != trace.TCP {
 			return fault("%s is not of TCP", c.On)
 		}
+		r.locate()
 		r.reset()
 		return none()
 	case trace.RawSockName, trace.RawPeerName:
@@ -209,11 +220,13 @@ func (r *raw) drop() {
 	}
 }
 
-// address is a socket's address as a value.
-func address(a syscall.Sockaddr) (any, error) {
+// name is a socket's address as a value.
+func name(a syscall.Sockaddr) (any, error) {
 	switch a := a.(type) {
 	case *syscall.SockaddrInet4:
-		return []any{fmt.Sprintf("%d.%d.%d.%d", a.Addr[0], a.Addr[1], a.Addr[2], a.Addr[3]), a.Port}, nil
+		return []any{netip.AddrFrom4(a.Addr).String(), a.Port}, nil
+	case *syscall.SockaddrInet6:
+		return []any{netip.AddrFrom16(a.Addr).String(), a.Port}, nil
 	case *syscall.SockaddrUnix:
 		if a.Name == "@" { // what syscall makes of an address that is empty
 			return "", nil

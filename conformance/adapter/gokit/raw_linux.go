@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"strconv"
 	"syscall"
 
@@ -16,8 +17,8 @@ const haveRaw = true
 // readNow reads what there is.
 func readNow(fd uintptr, p []byte) (int, error) { return syscall.Read(int(fd), p) }
 
-// connected makes a connection of the kind. The size of buffers, bytes, is asked for on both ends; 0: the default.
-func connected(kind trace.EndKind, buffer int) (*raw, error) {
+// connectedPair makes a connection of the kind. The size of buffers, bytes, is asked for on both ends; 0: the default.
+func connectedPair(kind trace.EndKind, buffer int) (*raw, error) {
 	r := &raw{kind: kind}
 	var mine, far int
 	var err error
@@ -47,11 +48,9 @@ func connected(kind trace.EndKind, buffer int) (*raw, error) {
 
 // far is the end that the implementation gets.
 type far struct {
-	fd     int      // until it is opened
-	file   *os.File // instead, where it is a regular file
-	dev    uint64   // with inode, what it is to the kernel
-	inode  uint64
-	access int // its mode of access: the two ends of a pipe have one inode
+	fd   int      // until it is opened
+	file *os.File // instead, where it is a regular file
+	identity
 }
 
 func newFar(fd int, file *os.File) (far, error) {
@@ -60,18 +59,18 @@ func newFar(fd int, file *os.File) (far, error) {
 		fd = int(file.Fd())
 	}
 	var err error
-	f.dev, f.inode, f.access, err = identify(fd)
+	f.identity, err = identify(fd)
 	return f, err
 }
 
 // identify tells what a descriptor is to the kernel.
-func identify(fd int) (dev, inode uint64, access int, err error) {
+func identify(fd int) (identity, error) {
 	var info syscall.Stat_t
 	if err := syscall.Fstat(fd, &info); err != nil {
-		return 0, 0, 0, os.NewSyscallError("fstat", err)
+		return identity{}, os.NewSyscallError("fstat", err)
 	}
 	flags, err := fcntl(fd, syscall.F_GETFL, 0)
-	return uint64(info.Dev), info.Ino, flags & syscall.O_ACCMODE, err
+	return identity{uint64(info.Dev), info.Ino, flags & syscall.O_ACCMODE}, err
 }
 
 func fcntl(fd, command, arg int) (int, error) {
@@ -120,21 +119,58 @@ func (f *far) close() {
 
 // farOpen reports whether this process has a descriptor of the far end.
 func (r *raw) farOpen() (bool, error) {
+	r.locate()
+	return r.far.isOpen()
+}
+
+// isOpen reports whether this process has a descriptor of that.
+func (i identity) isOpen() (open bool, err error) {
+	err = eachDescriptor(func(fd int) bool {
+		found, err := identify(fd)
+		open = err == nil && found == i
+		return !open
+	})
+	return open, err
+}
+
+// eachDescriptor calls f with the descriptors of this process until it returns false. They may be closed meanwhile.
+func eachDescriptor(f func(fd int) bool) error {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, entry := range entries {
-		fd, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		dev, inode, access, err := identify(fd)
-		if err == nil && dev == r.far.dev && inode == r.far.inode && access == r.far.access {
-			return true, nil
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && !f(fd) {
+			break
 		}
 	}
-	return false, nil
+	return nil
+}
+
+// locate looks for the far end of a connection that has been made to or by the implementation, by the names of both ends.
+func (r *raw) locate() {
+	if r.local == nil || r.far.identity != (identity{}) {
+		return
+	}
+	_ = eachDescriptor(func(fd int) bool {
+		if peer, err := nameBy(syscall.Getpeername, fd); err != nil || !reflect.DeepEqual(peer, r.local) {
+			return true
+		}
+		if own, err := nameBy(syscall.Getsockname, fd); err != nil || !reflect.DeepEqual(own, r.remote) {
+			return true
+		}
+		r.far.identity, _ = identify(fd)
+		return false
+	})
+}
+
+// nameBy asks the kernel for the address of a socket, or that of its peer.
+func nameBy(ask func(int) (syscall.Sockaddr, error), fd int) (any, error) {
+	a, err := ask(fd)
+	if err != nil {
+		return nil, err
+	}
+	return name(a)
 }
 
 // send gives the kernel what it takes at once.
@@ -174,16 +210,12 @@ func (r *raw) reset() {
 // address returns the address of the raw end, or that of its peer.
 func (r *raw) address(ofPeer bool) (v any, err error) {
 	err = r.control(func(fd int) error {
-		ask, name := syscall.Getsockname, "getsockname"
+		ask, call := syscall.Getsockname, "getsockname"
 		if ofPeer {
-			ask, name = syscall.Getpeername, "getpeername"
+			ask, call = syscall.Getpeername, "getpeername"
 		}
-		a, err := ask(fd)
-		if err != nil {
-			return os.NewSyscallError(name, err)
-		}
-		v, err = address(a)
-		return err
+		v, err = nameBy(ask, fd)
+		return os.NewSyscallError(call, err)
 	})
 	return v, err
 }

@@ -131,8 +131,10 @@ func has(c *trace.Command, o any) trace.Reply {
 		}
 	case Protocol:
 		all = operations.protocol
+	case *server:
+		all = operations.server
 	default:
-		return fault("there is no transport, writer or protocol %q", c.On)
+		return fault("there is no transport, writer, protocol or server %q", c.On)
 	}
 	return boolean(slices.Contains(all, c.Name))
 }
@@ -178,12 +180,13 @@ func (w *world) failure(err error) *trace.Error {
 // systemKind is the kind of an error that the operating system tells of.
 func systemKind(err error) trace.Kind {
 	var number syscall.Errno
+	var unknown *net.DNSError
 	switch {
 	case errors.Is(err, syscall.ECONNRESET):
 		return trace.ConnectionReset
 	case errors.Is(err, syscall.EPIPE):
 		return trace.BrokenPipe
-	case errors.As(err, &number), errors.Is(err, os.ErrClosed), errors.Is(err, net.ErrClosed):
+	case errors.As(err, &number), errors.As(err, &unknown), errors.Is(err, os.ErrClosed), errors.Is(err, net.ErrClosed):
 		return trace.OSError
 	}
 	return trace.OtherError

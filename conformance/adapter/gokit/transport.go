@@ -336,11 +336,13 @@ func (w *world) info(c *trace.Command, ask func(string) (any, bool)) trace.Reply
 }
 
 // operations are what objects can have, as the documents name them.
-var operations = struct{ base, read, write, writer, protocol []string }{
+var operations = struct{ base, read, write, writer, protocol, server []string }{
 	base:  []string{"close", "is_closing", "get_extra_info", "set_protocol", "get_protocol"},
 	read:  []string{"pause_reading", "resume_reading", "is_reading"},
 	write: []string{"write", "writelines", "write_eof", "can_write_eof", "abort", "get_write_buffer_size", "get_write_buffer_limits", "set_write_buffer_limits"},
 	writer: []string{"write", "writelines", "close", "is_closing", "write_eof", "can_write_eof", "get_extra_info", "transport", "drain",
 		"wait_closed"},
 	protocol: []string{"connection_made", "data_received", "eof_received", "connection_lost", "pause_writing", "resume_writing"},
+	server: []string{"close", "is_serving", "sockets", "close_clients", "abort_clients", "start_serving", "serve_forever", "wait_closed",
+		"__aenter__", "__aexit__"},
 }

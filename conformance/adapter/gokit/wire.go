@@ -150,14 +150,15 @@ func (w *world) awaitWire(holds func() bool, d time.Duration) bool {
 // aborted.
 const patience = 10 * time.Second
 
-// awaitCallbacks waits for the callbacks of protocols that have been forgotten. One that still runs is about to carry out a
+// awaitCallbacks waits for the callbacks of protocols and servers that have been forgotten. One that still runs is about to carry out a
 // command, and would do it to what has the same name by then. In a bubble no protocol of the kit is called.
-func (w *world) awaitCallbacks(protocols []*protocol) {
+func (w *world) awaitCallbacks(protocols []*protocol, servers []*server) {
 	if w.wire == nil {
 		return
 	}
 	running := func(p *protocol) bool { return p.running > 0 }
-	if !w.awaitWire(func() bool { return !slices.ContainsFunc(protocols, running) }, patience) {
+	calling := func(s *server) bool { return len(s.running) > 0 }
+	if !w.awaitWire(func() bool { return !slices.ContainsFunc(protocols, running) && !slices.ContainsFunc(servers, calling) }, patience) {
 		w.die(&adapter.Failure{Kind: adapter.Hang, Text: fmt.Sprintf("a callback did not come back within %s when its connection was aborted", patience)})
 	}
 }

@@ -369,7 +369,7 @@ func TestByHand(t *testing.T) {
 
 // TestWhereSessionsRun has the kinds of session, which show in what becomes of a raw end.
 func TestWhereSessionsRun(t *testing.T) {
-	const late = "adapter fault: a session with connections begins with raw.make"
+	const late = "adapter fault: a session that has made something by hand forgets it before raw.make"
 	warm := begin(t, reference.New()) // the runtime opens some descriptors of its own when the first is waited for
 	do(t, warm, makeRaw(trace.Unix))
 	end(t, warm)

@@ -36,10 +36,17 @@ type world struct {
 	trouble *trace.Reply      // of a command in a callback
 	idle    []hand            // goroutines that have no call to make
 	hands   int               // all of them
+
+	clock    *clock
+	places   places
+	naming   sync.Mutex          // held while a raw end connects and has no name yet; taken before the other
+	handlers map[string]*handler // calls of servers' callbacks
+	answers  map[string]answer   // of the resolver
+	answered chan struct{}       // closed when there is a new one; nil: nobody waits
 }
 
 func newWorld(impl *Implementation) *world {
-	w := &world{impl: impl, calls: map[string]*call{}, objects: map[string]any{}, counts: map[happening]int{}, bytes: map[string]int{}}
+	w := &world{impl: impl, calls: map[string]*call{}, objects: map[string]any{}, counts: map[happening]int{}, bytes: map[string]int{}, clock: newClock(), handlers: map[string]*handler{}, answers: map[string]answer{}}
 	w.changed.L = &w.mu
 	return w
 }
@@ -84,8 +91,12 @@ func (w *world) dismiss() {
 // A call is something started that may wait.
 type call struct {
 	command  trace.Command
-	target   any // what it is a call of: of connection.open the protocol
-	far      End // the far end that it opens
+	target   any      // what it is a call of: of connection.open the protocol
+	far      End      // the far end that it opens
+	opening  *Opening // or what it opens instead
+	serving  *Serving // or what it serves
+	socket   *socket  // that it is given
+	hold     hold     // that it waits for; nil: for none
 	ctx      context.Context
 	cancel   context.CancelFunc
 	ended    bool
@@ -157,6 +168,12 @@ func (w *world) put(name string, object any) {
 	w.objects[name] = object
 }
 
+func (w *world) remove(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.objects, name)
+}
+
 // live is where a session's main goroutine spends its time. It reports false when there is nothing more to do, and true
 // when the world has to stand somewhere else for the next command.
 func (w *world) live(work <-chan batch) bool {
@@ -219,11 +236,20 @@ func (w *world) carryOut() (inPlace bool) {
 // misplaced reports whether the first of the commands is for a world that stands somewhere else, and this one can move:
 // connections are on the wire, what is made by hand is in a bubble unless it is made for connections.
 func (w *world) misplaced(commands []trace.Command) bool {
-	switch commands[0].Op {
-	case trace.RawMake:
+	switch op := commands[0].Op; {
+	case ofWire(op):
 		return haveRaw && w.wire == nil && w.movable()
-	case trace.ReaderMake, trace.ReaderProtocolMake, trace.WriterMake:
+	case op == trace.ReaderMake, op == trace.ReaderProtocolMake, op == trace.WriterMake:
 		return haveRaw && w.movable() && connects(commands) != (w.wire != nil)
+	}
+	return false
+}
+
+// ofWire reports whether a command makes something that belongs to connections.
+func ofWire(op trace.Op) bool {
+	switch op {
+	case trace.RawMake, trace.RawConnect, trace.AddressMake, trace.SocketMake, trace.StreamOpen, trace.StreamServe:
+		return true
 	}
 	return false
 }
@@ -246,13 +272,11 @@ func (w *world) movable() bool {
 // connects reports whether a connection is made before all is forgotten.
 func connects(commands []trace.Command) bool {
 	for i := range commands {
-		switch c := &commands[i]; c.Op {
-		case trace.RawMake:
+		switch c := &commands[i]; {
+		case ofWire(c.Op):
 			return true
-		case trace.Forget:
-			if c.Names == nil {
-				return false
-			}
+		case c.Op == trace.Forget && c.Names == nil:
+			return false
 		}
 	}
 	return false
@@ -315,6 +339,14 @@ func (w *world) invoke(c *trace.Command) trace.Reply {
 		return none()
 	case trace.RawMake:
 		return w.makeRaw(c)
+	case trace.RawConnect:
+		return w.connectRaw(c)
+	case trace.RawAccept:
+		return w.acceptRaw(c)
+	case trace.AddressMake:
+		return w.makeAddress(c)
+	case trace.SocketMake:
+		return w.makeSocket(c)
 	case trace.ProtocolMake:
 		if w.impl.Connect == nil {
 			return lacking(c)
@@ -326,12 +358,20 @@ func (w *world) invoke(c *trace.Command) trace.Reply {
 	case trace.WriterMake:
 		return w.makeWriter(c)
 	case trace.Cancel:
-		call := w.calls[c.On]
-		if call == nil {
+		if call := w.calls[c.On]; call != nil {
+			call.cancel()
+		} else if h := w.handler(c.On); h != nil {
+			h.cancel()
+		} else {
 			return fault("there is no call %q", c.On)
 		}
-		call.cancel()
 		return none()
+	case trace.Release:
+		return w.release(c)
+	case trace.ResolverAnswer:
+		return w.answerFor(c)
+	case trace.ClockFreeze, trace.ClockAdvance:
+		return w.onClock(c)
 	case trace.Settle:
 		return none()
 	case trace.Run:
@@ -340,7 +380,18 @@ func (w *world) invoke(c *trace.Command) trace.Reply {
 		w.forget(c.Names)
 		return none()
 	case trace.ConnectionOpen, trace.StreamOpen:
+		if c.Raw == "" {
+			return w.dial(c)
+		}
 		return w.open(c)
+	case trace.StreamServe:
+		return w.serve(c)
+	case trace.ServerStartServing, trace.ServerServeForever, trace.ServerWaitClosed, trace.ServerContext:
+		s, ok := w.object(c.On).(*server)
+		if !ok {
+			return fault("there is no server %q", c.On)
+		}
+		return w.start(&call{command: *c, target: s, hold: newHold()})
 	case trace.ReaderRead, trace.ReaderReadLine, trace.ReaderReadExactly, trace.ReaderReadUntil, trace.ReaderIterate:
 		if r, ok := w.object(c.On).(Reader); ok {
 			return w.start(&call{command: *c, target: r})
@@ -485,8 +536,30 @@ func (w *world) call(c *trace.Command) trace.Reply {
 			return w.onRaw(c, r)
 		}
 		return fault("there is no raw end %q", c.On)
+	case "server":
+		if s, ok := o.(*server); ok {
+			return w.onServer(c, s)
+		}
+		return fault("there is no server %q", c.On)
+	case "address":
+		if a, ok := o.(*address); ok {
+			return w.onAddress(c, a)
+		}
+		return fault("there is no address %q", c.On)
+	case "socket":
+		s, ok := o.(*socket)
+		if !ok {
+			return fault("there is no socket %q", c.On)
+		}
+		open, err := s.isOpen()
+		if err != nil {
+			return fault("looking for the socket: %v", err)
+		}
+		return boolean(open)
 	case "object":
-		return has(c, o)
+		if c.Op == trace.ObjectHas {
+			return has(c, o)
+		}
 	}
 	return unknown(c)
 }
@@ -551,7 +624,14 @@ func (w *world) perform(this *call) (b []byte, err error) {
 	case trace.ConnectionOpen:
 		return nil, w.connect(this)
 	case trace.StreamOpen:
+		if this.opening != nil {
+			return nil, w.openTo(this)
+		}
 		return nil, w.openStream(this)
+	case trace.StreamServe:
+		return nil, w.startServer(this)
+	case trace.ServerStartServing, trace.ServerServeForever, trace.ServerWaitClosed, trace.ServerContext:
+		return nil, this.target.(*server).performOn(this)
 	case trace.RawRecv:
 		return this.target.(*raw).receive(ctx, n, func() { w.mu.Lock(); w.moved(); w.mu.Unlock() })
 	}
@@ -636,13 +716,15 @@ func givesBytes(op trace.Op) bool {
 func (w *world) run(c *trace.Command) trace.Reply {
 	u := c.Until
 	call := w.calls[u.Done]
-	if u.Done != "" && call == nil {
+	if u.Done != "" && call == nil && w.handler(u.Done) == nil {
 		return fault("there is no call %q", u.Done)
 	}
 	return boolean(w.await(func() bool {
 		switch {
 		case call != nil:
 			return call.ended
+		case u.Done != "":
+			return w.handlers[u.Done].ended
 		case u.Bytes > 0:
 			return w.bytes[u.On] >= u.Bytes
 		}
@@ -673,7 +755,7 @@ func (w *world) await(holds func() bool, ms int) bool {
 func (w *world) forget(names []string) {
 	gone := func(name string) bool {
 		for _, n := range names {
-			if name == n || strings.HasPrefix(name, n) && name[len(n)] == '.' {
+			if name == n || strings.HasPrefix(name, n) && (name[len(n)] == '.' || name[len(n)] == '#') {
 				return true
 			}
 		}
@@ -687,8 +769,15 @@ func (w *world) forget(names []string) {
 		}
 	}
 	var protocols []*protocol
+	var servers []*server
 	var connections []BaseTransport
-	var raws []*raw
+	var drops []interface{ drop() }
+	for name, h := range w.handlers {
+		if gone(name) {
+			h.silent = true
+			h.cancel()
+		}
+	}
 	for name, o := range w.objects {
 		if !gone(name) {
 			continue
@@ -700,18 +789,24 @@ func (w *world) forget(names []string) {
 		case *mock, Reader:
 		case BaseTransport:
 			connections = append(connections, o)
-		case *raw:
-			raws = append(raws, o)
+		case *server:
+			o.call.silent = true
+			servers = append(servers, o)
+		case interface{ drop() }:
+			drops = append(drops, o)
 		}
 	}
 	w.mu.Unlock()
+	for _, s := range servers {
+		s.end()
+	}
 	for _, t := range connections {
 		abort(t)
 	}
-	for _, r := range raws {
-		r.drop()
+	for _, o := range drops {
+		o.drop()
 	}
-	w.awaitCallbacks(protocols)
+	w.awaitCallbacks(protocols, servers)
 	w.settle()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -721,12 +816,19 @@ func (w *world) forget(names []string) {
 		clear(w.calls)
 		clear(w.counts)
 		clear(w.bytes)
+		clear(w.handlers)
+		clear(w.answers)
+		w.answered = nil
+		w.clock.end()
+		w.clock = newClock()
+		w.places.free()
 		return
 	}
 	w.events = slices.DeleteFunc(w.events, func(e trace.Event) bool { return e.On != "" && gone(e.On) })
 	maps.DeleteFunc(w.objects, func(name string, _ any) bool { return gone(name) })
 	maps.DeleteFunc(w.calls, func(name string, _ *call) bool { return gone(name) })
 	maps.DeleteFunc(w.counts, func(h happening, _ int) bool { return h.on != "" && gone(h.on) })
+	maps.DeleteFunc(w.handlers, func(name string, _ *handler) bool { return gone(name) })
 	maps.DeleteFunc(w.bytes, func(name string, _ int) bool { return name != "" && gone(name) })
 }
 

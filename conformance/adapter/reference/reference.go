@@ -28,6 +28,10 @@ func New() adapter.Adapter {
 		Ends:              []trace.EndKind{trace.TCP, trace.Unix, trace.ReadPipe, trace.WritePipe},
 		Connect:           connect,
 		OpenStream:        openStream,
+		Open:              openConnection,
+		Serve:             startServer,
+		TakesResolver:     true,
+		TakesClock:        true,
 		Classify:          classify,
 	})
 }
@@ -81,7 +85,8 @@ func classify(err error) trace.Error {
 		return trace.Error{Kind: trace.InvalidArgument}
 	case errors.Is(err, stream.ErrConcurrentRead):
 		return trace.Error{Kind: trace.ConcurrentRead}
-	case errors.Is(err, stream.ErrFeedAfterEOF), errors.Is(err, stream.ErrTransportSet), errors.Is(err, transport.ErrWriteAfterEOF):
+	case errors.Is(err, stream.ErrFeedAfterEOF), errors.Is(err, stream.ErrTransportSet), errors.Is(err, transport.ErrWriteAfterEOF),
+		errors.Is(err, stream.ErrInvalidState):
 		return trace.Error{Kind: trace.InvalidState}
 	}
 	return trace.Error{Kind: trace.OtherError}
