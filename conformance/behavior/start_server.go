@@ -509,6 +509,16 @@ func serverCloses(t *Testee) {
 		h.Writer.Close()
 		t.Expect(raw.RecvAll()).To(Return(""))
 	})
+	itEach([]trace.EndKind{trace.TCP}, "refuses new clients at each of its addresses when it is closed", keeps, func(kind trace.EndKind) {
+		addresses := []*Address{t.NewAddress(kind), t.NewAddress(kind), t.NewAddress(kind)}
+		s := t.Serve(kind, At(addresses...))
+		raw, h := s.ClientAt(addresses[1])
+		t.Expect(s.Close()).To(ReturnNone())
+		for _, a := range addresses {
+			t.Expect(t.RawConnect(a).Made).To(FailWith(AnyError))
+		}
+		expectExchange(t, raw, h, "still here")
+	})
 	itEach(socketKinds, "leaves a callback that still runs alone when it is closed", keeps, func(kind trace.EndKind) {
 		s := t.Serve(kind, Calling(trace.Coroutine), Reacting(InEachCall().Holding()))
 		raw, h := s.Client()
@@ -799,6 +809,7 @@ func serverClosesClients(t *Testee) {
 		itEach(socketKinds, way.name+" may be called by the callback", closes, func(kind trace.EndKind) {
 			action := Action{Op: map[string]trace.Op{"close_clients": trace.ServerCloseClients, "abort_clients": trace.ServerAbortClients}[way.name]}
 			s := t.Serve(kind, Reacting(InCall(2).Doing(action)))
+			t.Expect(way.do(s)).To(ReturnNone()) // where there is no such thing the callback need not try
 			one, _ := s.Client()
 			two := t.RawConnect(s.Address())
 			t.Expect(one.RecvAll()).To(ComeBack())
