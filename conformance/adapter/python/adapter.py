@@ -423,8 +423,8 @@ def settling(base):
             return n
 
         def count_down(self, turns):
-            self.at_rest = True
             if turns > 1:
+                self.at_rest = True
                 base_call_soon(self, self.count_down, turns - 1)
             else:
                 self.end_of_turns()
@@ -959,11 +959,12 @@ class Address:
 
     def put(self, state):
         """Put something there, instead of what the driver has there."""
-        if state not in STATES:
-            raise Fault("an address cannot be %.80r" % (state,))
+        kinds, be = STATES.get(state, ("", None))
+        if self.kind not in kinds:
+            raise Fault("an address of the kind %s cannot be %.80r" % (self.kind, state))
         self.clear()
         try:
-            STATES[state](self)
+            be(self)
         except OSError as exc:
             raise Fault("nothing can be put at %s: %s" % (self.name, exc)) from None
 
@@ -1023,12 +1024,12 @@ class Address:
 
 
 STATES = {
-    "free": Address.be_free,
-    "live": Address.be_live,
-    "silent": Address.be_silent,
-    "stale": Address.be_stale,
-    "file": Address.be_a_file,
-    "no-directory": Address.be_free,
+    "free": (("tcp", "unix"), Address.be_free),
+    "live": (("tcp", "unix"), Address.be_live),
+    "silent": (("tcp",), Address.be_silent),
+    "stale": (("unix",), Address.be_stale),
+    "file": (("unix",), Address.be_a_file),
+    "no-directory": (("unix",), Address.be_free),
 }
 
 
@@ -1322,6 +1323,7 @@ class Session:
         self.askers = {}  # who waits for one: for each name futures, and what is asked of it
         self.connected = self.transports, self.raws, self.servers, self.addresses, self.sockets, self.held
         self.placed = False  # whether there were addresses or servers
+        self.left = False  # whether a server could not be closed
         self.port = self.reservation = self.directory = None
         self.hosts = itertools.count(1)
         self.wired = False  # whether there are connections, which move without being called
@@ -1350,14 +1352,15 @@ class Session:
 
     def close(self):
         """Drop everything; return the events of that."""
-        placed = self.placed
         self.loop.drive(self.clean_up())
         self.loop.close()
-        if placed:
-            gc.collect()  # what nobody but the loop knew
-        Outside.session = None
         asyncio.set_event_loop(None)
-        return self.events
+        events = list(self.events)
+        if self.left:  # nobody is to hear of it that it complains
+            events, self.loop = [event for event in events if event["ev"] not in OUTSIDE], None
+            gc.collect()
+        Outside.session = None
+        return events
 
     # These run inside the loop, so the implementation is called as by a user's callback. Each yield lets it run until
     # nothing more happens.
@@ -1676,6 +1679,7 @@ class Session:
             return
         for descriptor, end in sockets_of_this_process():
             if listens(end):
+                self.left = True
                 with contextlib.suppress(Exception):
                     self.loop.remove_reader(descriptor)  # or the loop would notice, for ever
                     end.shutdown(socket.SHUT_RDWR)
@@ -3114,12 +3118,27 @@ class Went(list):
     """What came out of something that is gone through once."""
 
 
+def kept(name):
+    """Return a function that connects or serves, and keeps its arguments."""
+
+    async def function(*arguments, **keywords):
+        Library.called = name, arguments, keywords
+        server, writer = WireStandIn(), WireStandIn()
+        writer.transport = WireStandIn()
+        return server if name.startswith("start") else (WireStandIn(), writer)
+
+    return staticmethod(function)
+
+
 class Library:
     """Takes the place of the module asyncio."""
 
     StreamReader = StandIn
     StreamReaderProtocol = StreamWriter = WireStandIn
+    open_connection, open_unix_connection = kept("open_connection"), kept("open_unix_connection")
+    start_server, start_unix_server = kept("start_server"), kept("start_unix_server")
     made = None  # the last wire stand-in, and what it was made with
+    called = None  # the name of the last of these functions that was called, and its arguments
     readers = []
     behaviour = None  # what a method of the stand-in calls
 
@@ -3128,7 +3147,7 @@ class Conversation:
     """A driver for the checks."""
 
     def __init__(self, testee, library):
-        self.testee, self.server = testee, Server(testee, library)
+        self.testee, self.server, self.seen = testee, Server(testee, library), []
         if library is not asyncio:
             self.run({"op": "reader.make", "as": "r"})
             self.reader = library.readers.pop()
@@ -3140,6 +3159,7 @@ class Conversation:
     def run(self, *commands):
         """Return the replies, or the one reply."""
         replies = self.ask("session.run", session=1, commands=commands)["result"]["replies"]
+        self.seen += [event for reply in replies for event in reply.get("events", [])]
         return replies if len(commands) > 1 else replies[0]
 
     def close(self):
@@ -3166,6 +3186,40 @@ class Conversation:
         reply = self.run({"op": "run", "until": until, "ms": 60000})
         same(reply["returned"], {"bool": True})
         return reply.get("events", [])
+
+    def event(self, ev, on):
+        """Wait for an event; return it."""
+        while True:
+            for event in self.seen:
+                if (event["ev"], event.get("on")) == (ev, on):
+                    return event
+            self.wait(event=ev, on=on)
+
+    def outcome(self, name, op, **arguments):
+        """Start something and wait for its end; return how it ends."""
+        reply = self.run(dict(arguments, op=op, **{"as": name}))
+        if "pending" in reply:
+            self.seen = [event for event in self.seen if event.get("on") != name]
+            self.wait(done=name)
+            reply = self.event("finished", name)
+        return {key: reply[key] for key in ("returned", "raised", "unsupported", "fault") if key in reply}
+
+    def address(self, name, kind, state="free", **more):
+        same(self.run(dict(more, op="address.make", kind=kind, state=state, **{"as": name})), NONE)
+        return self.session.addresses[name]
+
+    def serve(self, kind, form, *program, **more):
+        """Make a server srv at an address a."""
+        self.address("a", kind)
+        more = dict(more, kind=kind, callback=form, addresses=["a"], program=[dict(r, **{"in": "client_connected"}) for r in program])
+        same(self.outcome("srv", "stream.serve", **more), NONE)
+        self.seen = []
+
+    def client(self, name, kind):
+        return self.run({"op": "raw.connect", "as": name, "kind": kind, "address": "a"})
+
+    def has(self, capability):
+        return capability in describe(self.testee)["capabilities"]
 
     def feed(self, form):
         self.reader.fed = None
@@ -3923,6 +3977,492 @@ def check_forgotten_connections(talk):
         same(talk.run({"op": "run", "until": {"event": "connection_made", "on": "p"}, "ms": 1}), FALSE)
 
 
+def check_functions(talk):
+    stand_ins(talk)
+    one, other = talk.address("a", "tcp"), talk.address("b", "tcp")
+    path = talk.address("u", "unix").name
+    talk.run({"op": "socket.make", "as": "k", "kind": "tcp"})
+    sock, loop, port = talk.session.sockets["k"].end, talk.session.loop, one.name[1]
+    same((other.name[1], other.name[0] != one.name[0]), (port, True))
+    odd = [{"name": "ssl", "value": {}}, {"name": "loop", "value": {"object": "loop"}}, {"name": "", "value": {"text": "x"}}]
+    common = (
+        ({}, [], {}),
+        ({"host": ""}, ["", port], {}),
+        ({"host": "x", "port": 0}, ["x", 0], {}),
+        ({"port": 7}, [], {"port": 7}),
+        ({"socket": "k", "family": "ipv6", "flags": 3}, [], {"sock": sock, "family": socket.AF_INET6, "flags": 3}),
+        ({"family": "unspecified", "limit": 0, "keywords": odd}, ["x"], {"family": socket.AF_UNSPEC, "limit": 0, "ssl": None, "loop": loop}),
+    )
+    for function, op, more, cases in (
+        ("open_connection", "stream.open", {}, common + (
+            ({"address": "a"}, list(one.name), {}),
+            ({"address": "a", "port": 1}, [one.name[0], 1], {}),
+            ({"address": "a", "host": "h"}, ["h", port], {}),
+            ({"local": "b", "proto": 6, "family": "ipv4"}, [], {"local_addr": other.name, "proto": 6, "family": socket.AF_INET}),
+            ({"delay": 250, "interleave": 2}, [], {"happy_eyeballs_delay": 0.25, "interleave": 2}),
+        )),
+        ("start_server", "stream.serve", {"callback": "function"}, common + (
+            ({"addresses": ["a"]}, list(one.name), {}),
+            ({"addresses": ["a", "b"]}, [[one.name[0], other.name[0]], port], {}),
+            ({"addresses": []}, [[], port], {}),
+            ({"backlog": -1, "reuse_address": False}, [], {"backlog": -1, "reuse_address": False}),
+            ({"reuse_port": True, "start_serving": False}, [], {"reuse_port": True, "start_serving": False}),
+        )),
+        ("open_unix_connection", "stream.open", {"kind": "unix"}, (
+            ({}, [], {}),
+            ({"address": "u"}, [path], {}),
+            ({"address": "u", "path_like": True, "limit": 5}, [pathlib.Path(path)], {"limit": 5}),
+            ({"socket": "k"}, [], {"sock": sock}),
+        )),
+        ("start_unix_server", "stream.serve", {"kind": "unix", "callback": "coroutine"}, (
+            ({}, [], {}),
+            ({"addresses": ["u"], "backlog": 2}, [path], {"backlog": 2}),
+            ({"addresses": ["u"], "path_like": True}, [pathlib.Path(path)], {}),
+        )),
+    ):
+        for given, positional, keywords in cases:
+            command = dict({"op": op, "kind": "tcp", "as": "o"}, **more)
+            command.update(given)
+            same((given, talk.run(command)), (given, NONE))
+            name, got, by_name = Library.called
+            got = list(got)[op == "stream.serve":]  # behind the callback
+            same((name, list(map(native, got)), sorted(by_name)), (function, list(map(native, positional)), sorted(keywords)))
+            same([by_name[key] == keywords[key] and type(by_name[key]) is type(keywords[key]) for key in by_name], [True] * len(keywords))
+            talk.run({"op": "forget", "names": ["o", "o.server", "o.reader", "o.writer", "o.transport", "o.protocol"]})
+    for bad in (
+        {"op": "stream.open", "as": "o", "kind": "tcp", "address": "u"},
+        {"op": "stream.open", "as": "o", "kind": "read-pipe"},
+        {"op": "stream.open", "as": "o", "kind": "unix", "host": "x"},
+        {"op": "stream.serve", "as": "o", "kind": "unix", "callback": "function", "addresses": ["u", "u"]},
+        {"op": "stream.serve", "as": "o", "kind": "tcp", "callback": "thread"},
+        {"op": "stream.serve", "as": "o", "kind": "tcp", "callback": "function", "addresses": ["nobody"]},
+        {"op": "stream.serve", "as": "o", "kind": "tcp", "callback": "function", "backlog": "5"},
+    ):
+        same(list(talk.run(bad)), ["fault"])
+
+
+def check_server_calls(talk):
+    stand_ins(talk)
+    talk.run({"op": "stream.serve", "as": "srv", "kind": "tcp", "callback": "function"})
+    server = talk.session.servers["srv.server"]
+    for method in ("close", "is_serving", "close_clients", "abort_clients"):
+        same(talk.on("srv.server", "server." + method), NONE)
+        same(server.reached, (method, [], {}))
+    talk.behave(lambda: asyncio.sleep(0))
+    for method in ("start_serving", "serve_forever", "wait_closed"):
+        same(talk.on("srv.server", "server." + method, **{"as": method}), NONE)
+        same(server.reached, (method, [], {}))
+    same(talk.on("srv.server", "server.context", **{"as": "c"}), {"unsupported": "WireStandIn has no __aenter__"})
+    for sockets, wanted in ((None, {}), ([], {"list": []}), ((), {"list": []})):
+        server.sockets = sockets
+        same(talk.on("srv.server", "server.sockets"), {"returned": wanted})
+    same(talk.on("srv.server", "object.has", name="missing"), FALSE)
+    talk.session.servers["bare"] = object()
+    same(talk.on("bare", "server.is_serving"), {"unsupported": "object has no is_serving"})
+    same(talk.on("bare", "server.start_serving", **{"as": "s"}), {"unsupported": "object has no start_serving"})
+    same(talk.on("bare", "server.sockets"), {"unsupported": "object has no sockets"})
+    same(list(talk.on("nobody", "server.close")), ["fault"])
+
+
+def check_addresses(talk):
+    for kind, states in (
+        ("tcp", {"free": None, "live": None, "silent": None}),
+        ("unix", {"free": "free", "live": "socket", "stale": "socket", "file": "file", "no-directory": "free"}),
+    ):
+        for state, there in states.items():
+            address = talk.address("a", kind, state)
+            if there is not None:
+                same((state, talk.on("a", "address.state")), (state, {"returned": {"text": there}}))
+            end = socket.socket(address.family)
+            end.setblocking(False)
+            code = end.connect_ex(address.name)
+            if code == errno.EINPROGRESS and state != "silent":
+                code = ready(end, select.POLLOUT) and end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            wanted = {"live": 0, "silent": errno.EINPROGRESS}.get(state, errno.ECONNREFUSED)
+            same((state, code), (state, errno.ENOENT if there == "free" else wanted))
+            end.close()
+            if state != "no-directory":
+                same(talk.on("a", "address.put", state="live"), NONE)
+                same(talk.client("w", kind), NONE)
+                same(talk.on("a", "address.put", state="free"), NONE)
+                refused = "FileNotFoundError" if kind == "unix" else "ConnectionRefusedError"
+                raised = talk.client("v", kind)["raised"]
+                same((raised["kind"], raised["native"]), ("os-error", refused))
+            same(talk.run({"op": "forget"}), NONE)
+    ours = talk.address("a", "tcp", "live")
+    same(talk.address("b", "tcp", host="127.0.0.1", port=0).name, ("127.0.0.1", 0))
+    same(talk.address("c", "tcp", host="127.0.0.1").name, ("127.0.0.1", ours.name[1]))
+    for question in ("backlog", "reuse_address", "reuse_port"):
+        same(talk.on("a", "address.ask", name=question), NONE)  # nobody's but ours
+    same(list(talk.on("a", "address.ask", name="colour")), ["fault"])
+    same(list(talk.on("a", "address.put", state="file")), ["fault"])
+    same(list(talk.run({"op": "raw.connect", "as": "w", "kind": "unix", "address": "a"})), ["fault"])
+    same(list(talk.run({"op": "raw.accept", "as": "w", "kind": "tcp", "address": "c"})), ["fault"])
+
+
+def check_asking(talk):
+    talk.serve("tcp", "function", backlog=7, reuse_address=True)
+    same(talk.client("w", "tcp")["returned"], {})
+    for question, answer in (("backlog", {"int": 7}), ("reuse_address", {"bool": True}), ("reuse_port", {"bool": False})):
+        same((question, talk.on("a", "address.ask", name=question)), (question, {"returned": answer}))
+    talk.on("srv.server", "server.close")
+    talk.wait(event="client_connected", on="srv#1")
+    talk.run({"op": "settle"})
+    same(talk.on("a", "address.ask", name="backlog"), NONE)
+    talk.run({"op": "forget"})
+    talk.serve("unix", "function")
+    same(talk.on("a", "address.ask", name="backlog"), NONE)
+    same(talk.on("a", "address.ask", name="reuse_address"), FALSE)
+
+
+def check_sockets(talk):
+    for kind in ("tcp", "unix"):
+        talk.address("a", kind)
+        for arguments, family, sort, name in (
+            ({}, None, socket.SOCK_STREAM, None),
+            ({"datagram": True}, None, socket.SOCK_DGRAM, None),
+            ({"address": "a"}, None, socket.SOCK_STREAM, talk.session.addresses["a"].name),
+            ({"raw": "w"}, None, socket.SOCK_STREAM, None),
+        ):
+            talk.run({"op": "raw.make", "as": "w", "kind": kind})
+            same(talk.run(dict(arguments, op="socket.make", kind=kind, **{"as": "k"})), NONE)
+            end = talk.session.sockets["k"].end
+            same((end.family, end.type & 0xF), (socket.AF_UNIX if kind == "unix" else socket.AF_INET, sort))
+            same(name is None or end.getsockname() == name, True)
+            same(end is talk.session.raws["w"].far, "raw" in arguments)
+            same(talk.on("k", "socket.is_open"), TRUE)
+            end.close()
+            same(talk.on("k", "socket.is_open"), FALSE)
+            talk.run({"op": "forget", "names": ["k", "w"]})
+        talk.run({"op": "forget"})
+    talk.run({"op": "raw.make", "as": "w", "kind": "unix"}, {"op": "socket.make", "as": "k", "kind": "unix", "raw": "w"})
+    same(list(talk.run({"op": "socket.make", "as": "l", "kind": "unix", "raw": "w"})), ["fault"])
+    same(talk.outcome("s", "stream.open", kind="unix", socket="k"), NONE)
+    same(talk.on("s.transport", "transport.abort"), NONE)
+    same(talk.on("k", "socket.is_open"), FALSE)
+
+
+def check_connecting(talk):
+    for kind in ("tcp", "unix"):
+        talk.address("a", kind, "live")
+        same(talk.run({"op": "raw.accept", "as": "w", "kind": kind, "address": "a"})["raised"]["kind"], "os-error")
+        same(talk.outcome("s", "stream.open", kind=kind, address="a"), NONE)
+        same(talk.run({"op": "raw.accept", "as": "w", "kind": kind, "address": "a"}), {"returned": {"object": "s"}})
+        same(talk.run(raw_command("send", data="ab")), {"returned": {"int": 2}})
+        same(talk.outcome("r", "reader.readexactly", on="s.reader", n=2), {"returned": {"bytes": "ab"}})
+        same(talk.run({"op": "writer.write", "on": "s.writer", "data": "cd"}), NONE)
+        same(talk.outcome("v", "raw.recv", on="w", n=2), {"returned": {"bytes": "cd"}})
+        near, far = talk.run(raw_command("sockname")), talk.run(raw_command("peername"))
+        same(talk.on("s.writer", "writer.get_extra_info", name="peername")["returned"]["list" if kind == "tcp" else "text"], near["returned"]["list" if kind == "tcp" else "text"])
+        same(talk.run(raw_command("far_open")), TRUE)
+        same(list(talk.run({"op": "stream.open", "as": "t", "raw": "w"})), ["fault"])
+        talk.on("s.transport", "transport.abort")
+        same(talk.run(raw_command("far_open")), FALSE)
+        # Of two at once it is known of TCP which is which.
+        for name in "tu":
+            same(talk.outcome(name, "stream.open", kind=kind, address="a"), NONE)
+        for name, call in (("x", "t"), ("y", "u")):
+            wanted = {"object": call} if kind == "tcp" else {}
+            same(talk.run({"op": "raw.accept", "as": name, "kind": kind, "address": "a"}), {"returned": wanted})
+        talk.on("t.transport", "transport.abort")
+        same([talk.on(name, "raw.far_open") for name in "xy"], [FALSE, TRUE])
+        talk.run({"op": "forget"})
+    talk.address("a", "tcp", "silent")
+    same(talk.run({"op": "stream.open", "as": "s", "kind": "tcp", "address": "a"}), {"pending": "s"})
+    same(talk.run({"op": "run", "until": {"done": "s"}, "ms": 1}), FALSE)
+
+
+def check_serving(talk):
+    greets = {"nth": 1, "do": [{"op": "writer.write", "on": "srv#1.writer", "data": "hi"}]}
+    for kind in ("unix", "tcp"):
+        for form in ("function", "coroutine", "future", "object"):
+            talk.serve(kind, form, greets)
+            same(talk.client("w", kind)["returned"], {})
+            same(talk.event("client_connected", "srv#1")["value"], {"object": "w"})
+            if form in ("coroutine", "object"):
+                talk.event("finished", "srv#1")
+            same([event["ev"] for event in talk.seen][:3], ["client_connected", "doing", "did"])
+            same([event.get("returned") for event in talk.seen if event["ev"] == "finished"], [{}] * (form in ("coroutine", "object")))
+            same(talk.outcome("r", "raw.recv", on="w", n=2), {"returned": {"bytes": "hi"}})
+            same(talk.client("v", kind)["returned"], {})
+            same(talk.event("client_connected", "srv#2")["value"], {"object": "v"})
+            same(talk.run({"op": "run", "until": {"done": "srv#2"}, "ms": 60000})["returned"], {"bool": True})
+            for name, call in (("w", "srv#1"), ("v", "srv#2")):
+                talk.run({"op": "raw.send", "on": name, "data": call})
+                same(talk.outcome("c" + name, "reader.readexactly", on=call + ".reader", n=5), {"returned": {"bytes": call}})
+                same(talk.on(call + ".writer", "writer.transport"), {"returned": {"object": call + ".transport"}})
+                same(talk.on(call + ".transport", "transport.get_protocol"), {"returned": {"object": call + ".protocol"}})
+                same(talk.on(name, "raw.far_open"), TRUE)
+                talk.on(call + ".transport", "transport.abort")
+                same(talk.on(name, "raw.far_open"), FALSE)
+            bound = talk.session.addresses["a"].name
+            bound = {"text": bound} if kind == "unix" else {"list": [{"text": bound[0]}, {"int": bound[1]}]}
+            same(talk.on("srv.server", "server.sockets"), {"returned": {"list": [bound]}})
+            same(talk.on("srv.server", "server.close"), NONE)
+            talk.run({"op": "settle"})
+            same(talk.client("u", kind)["raised"]["kind"], "os-error")
+            same(talk.run({"op": "forget"}), NONE)
+
+
+def check_settling_of_servers(talk):
+    talk.serve("unix", "coroutine", {})
+    events = talk.client("w", "unix")["events"]
+    same([event["ev"] for event in events], ["client_connected", "finished"])
+    clients = [{"op": "raw.connect", "as": "c%d" % n, "kind": "unix", "address": "a", "no_settle": True} for n in range(9)]
+    events = talk.run(*(clients + [{"op": "settle"}]))[-1]["events"]
+    same([event["value"]["object"] for event in events if "value" in event], ["c%d" % n for n in range(9)])
+
+
+def check_holding(talk):
+    for form in ("coroutine", "object"):
+        talk.serve("unix", form, {"hold": True}, {"nth": 2, "hold": True, "return": {"int": 5}}, {"nth": 4, "raise": "at once"})
+        for n in "1234":
+            talk.client("w" + n, "unix")
+        same([n for n in "1234" if talk.run({"op": "run", "until": {"done": "srv#" + n}, "ms": 1}) == TRUE], ["4"])
+
+        def ended(n):
+            return {key: value for key, value in talk.event("finished", "srv#" + n).items() if key in ("returned", "raised")}
+
+        scripted = {"kind": "scripted", "native": "ScriptedError"}
+        same(ended("4"), {"raised": dict(scripted, message="at once")})
+        talk.on("srv#1", "release", exception="late")
+        same(ended("1"), {"raised": dict(scripted, message="late")})
+        talk.on("srv#2", "release")
+        same(ended("2"), {"returned": {"int": 5}})
+        talk.on("srv#3", "cancel")
+        same(ended("3"), {"raised": {"kind": "cancelled", "native": "asyncio.CancelledError"}})
+        same(list(talk.on("srv#3", "release")), ["fault"])
+        same(talk.on("srv#3", "cancel")["returned"], {})
+        talk.run({"op": "forget"})
+    talk.serve("unix", "function", {"raise": "no"})
+    events = talk.client("w", "unix")["events"]
+    same([event["raised"]["message"] for event in events if event["ev"] == "unhandled"], ["no"])
+    same(list(talk.on("srv#1", "release")), ["fault"])
+    same(talk.on("srv#1", "cancel"), NONE)
+
+
+def check_unretrieved(talk):
+    """The adapter does not hold on to a task so that nobody hears of its exception."""
+
+    class Protocol:
+        async def start(callback, *rest, **more):
+            reader, writer = WireStandIn(), WireStandIn()
+            writer.transport = WireStandIn()
+            Library.task = weakref.ref(asyncio.get_event_loop().create_task(callback(reader, writer)))
+            return WireStandIn()
+
+    stand_ins(talk)
+    Library.start_server, before = staticmethod(Protocol.start), Library.__dict__["start_server"]
+    try:
+        program = [{"in": "client_connected", "raise": "unheard"}]
+        talk.run({"op": "stream.serve", "as": "srv", "kind": "tcp", "callback": "coroutine", "program": program})
+    finally:
+        Library.start_server = before
+    same(talk.event("finished", "srv#1")["raised"]["message"], "unheard")
+    gc.collect()
+    talk.run({"op": "settle"})
+    same(Library.task(), None)
+    same([event["raised"]["message"] for event in talk.seen if event["ev"] == "unhandled"], ["unheard"])
+
+
+def check_contexts(talk):
+    talk.serve("unix", "function")
+    server = talk.session.servers["srv.server"]
+    if not hasattr(server, "__aenter__"):
+        same(list(talk.on("srv.server", "server.context", **{"as": "c"})), ["unsupported"])
+        same(list(talk.on("srv.server", "server.serve_forever", **{"as": "c"})), ["unsupported"])
+        return
+    same(talk.on("srv.server", "server.context", **{"as": "c1"}), {"pending": "c1"})
+    talk.on("c1", "release")
+    same(talk.event("finished", "c1")["returned"], {})
+    same(talk.on("srv.server", "server.is_serving"), FALSE)
+    talk.run({"op": "forget"})
+    talk.serve("unix", "function")
+    same(talk.on("srv.server", "server.context", **{"as": "c2"}), {"pending": "c2"})
+    talk.on("c2", "release", exception="inside")
+    same(talk.event("finished", "c2")["raised"]["message"], "inside")
+    talk.run({"op": "forget"})
+    talk.serve("unix", "function", start_serving=False)
+    same(talk.client("w", "unix")["raised"]["kind"], "os-error")
+    same(talk.on("srv.server", "server.context", serve=True, **{"as": "c3"}), {"pending": "c3"})
+    same(talk.client("w", "unix")["returned"], {})
+    same(list(talk.on("c3", "release")), ["fault"])
+    talk.on("srv#1.transport", "transport.abort")  # for whom the end might wait
+    talk.on("c3", "cancel")
+    same(talk.event("finished", "c3")["raised"]["kind"], "cancelled")
+
+
+def check_resolver(talk):
+    talk.address("a", "tcp", "live")
+    answer = {"op": "resolver.answer", "name": "x.test", "addresses": ["a"]}
+    if not talk.has("resolver"):
+        same(list(talk.run(answer)), ["unsupported"])
+        return
+    asked = {"kind": "tcp", "host": "x.test", "family": "ipv4", "flags": 0}
+    reply = talk.run(dict(asked, op="stream.open", proto=6, **{"as": "s"}))
+    what = {"list": [{"text": "ipv4"}, {"int": 6}, {"int": 0}]}
+    same(reply, {"pending": "s", "events": [{"ev": "resolving", "on": "x.test", "value": what}]})
+    talk.run({"op": "stream.open", "as": "t", "kind": "tcp", "host": "x.test"})
+    same(talk.on("t", "cancel")["returned"], {})
+    talk.run(answer)
+    same(talk.event("finished", "s")["returned"], {})
+    same(talk.run({"op": "raw.accept", "as": "w", "kind": "tcp", "address": "a"}), {"returned": {"object": "s"}})
+    same(talk.outcome("u", "stream.open", **asked), NONE)  # from now on
+    same(talk.outcome("v", "stream.open", **dict(asked, family="ipv6"))["raised"]["kind"], "os-error")  # it has none
+    talk.run({"op": "resolver.answer", "name": "y.test", "exception": "no such host"})
+    raised = talk.outcome("w1", "stream.open", **dict(asked, host="y.test"))["raised"]
+    same(raised, {"kind": "os-error", "native": "socket.gaierror", "message": "no such host"})
+    loop, port = talk.session.loop, talk.session.port
+    for family, address in ((socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port, 0, 0))):
+        if family == socket.AF_INET or has_ipv6():
+            talk.address("b%d" % family, "tcp", host=address[0])
+            talk.run({"op": "resolver.answer", "name": "z.test", "addresses": ["a", "b%d" % family]})
+            wanted = [(family, socket.SOCK_STREAM, 17, "", address)]
+            for name in ("z.test", b"z.test"):
+                same(loop.getaddrinfo(name, str(port), family=family, proto=17).result()[-1:], wanted)
+            talk.run({"op": "settle"})
+    same([info[4][0] for info in loop.getaddrinfo("127.0.0.1", 1).result()][:1], ["127.0.0.1"])
+    same(numeric("::1%lo") and numeric("127.0.0.1") and not numeric("x.test"), True)
+
+
+def check_clock(talk):
+    freeze, advance = {"op": "clock.freeze"}, {"op": "clock.advance", "ms": 1}
+    if not talk.has("virtual-time"):
+        same([list(talk.run(command)) for command in (freeze, advance)], [["unsupported"]] * 2)
+        return
+    same(list(talk.run(advance)), ["fault"])
+    same(talk.run(freeze, freeze), [NONE, NONE])
+    loop, rang = talk.session.loop, []
+    now = loop.time()
+
+    def ring_again(first):
+        rang.append(first)
+        loop.call_later(0.25, rang.append, first + 0.25)
+
+    loop.call_later(0.1, rang.append, 0.1)
+    loop.call_later(0.25, ring_again, 0.25)
+    cancelled = loop.call_later(0.2, rang.append, "cancelled")
+    cancelled.cancel()
+    for ms, due in ((99, []), (1, [0.1]), (149, [0.1]), (1, [0.1, 0.25]), (249, [0.1, 0.25]), (1, [0.1, 0.25, 0.5])):
+        same(talk.run({"op": "clock.advance", "ms": ms}), NONE)
+        same((ms, rang), (ms, due))
+    same(abs(loop.time() - now - 0.5) < ROUNDING, True)
+    del rang[:]
+    ring_again(0.75)
+    loop.call_later(0.5, rang.append, 1.0)
+    same(talk.run({"op": "clock.advance", "ms": 60000, "no_settle": True}), NONE)
+    same(rang, [0.75])
+    same(talk.run({"op": "clock.advance", "ms": 60000}), NONE)  # all at once, but in order
+    same(rang, [0.75, 1.0, 1.0])
+    # The adapter's own waits go by another clock.
+    talk.connect()
+    threading.Timer(0.02, talk.session.raws["w"].near.send, [b"x"]).start()
+    talk.wait(event="data_received")
+    same(talk.run({"op": "run", "until": {"event": "data_received", "bytes": 4}, "ms": 1}), FALSE)
+    # Connecting to several addresses, one of which is silent.
+    if sys.version_info < (3, 8) or not talk.has("resolver"):
+        return
+    talk.address("a", "tcp", "silent")
+    talk.address("b", "tcp", "live")
+    talk.run({"op": "resolver.answer", "name": "x.test", "addresses": ["a", "b"]})
+    opened = talk.run({"op": "stream.open", "as": "s", "kind": "tcp", "host": "x.test", "delay": 250})
+    same(opened["pending"], "s")
+    same(talk.run({"op": "clock.advance", "ms": 249}), NONE)
+    talk.run({"op": "clock.advance", "ms": 1})
+    same(talk.event("finished", "s")["returned"], {})
+
+
+def check_turns(talk):
+    loop, steps = talk.session.loop if talk.session else None, []
+    talk.run({"op": "reader.make", "as": "r"})
+    loop = talk.session.loop
+
+    def step(rest):
+        steps.append(rest)
+        if rest:
+            loop.call_soon(step, rest - 1)
+
+    loop.call_soon_threadsafe(step, 9)
+    same(talk.run({"op": "turn", "n": 1}), NONE)
+    same(steps, [9])
+    same(talk.run({"op": "turn", "n": 3}, {"op": "turn", "n": 1}), [NONE, NONE])
+    same(steps, [9, 8, 7, 6, 5])
+    same(talk.run({"op": "settle"}), NONE)
+    same(len(steps), 10)
+    same(list(talk.run({"op": "turn", "n": 0})), ["fault"])
+    # What comes from outside belongs to a turn as well.
+    talk.connect()
+    near, calls = talk.session.raws["w"].near, []
+    one, other = socket.socketpair()
+    try:
+        loop.add_reader(one, lambda: (one.recv(1), loop.call_soon(calls.append, 1)))
+        other.send(b"x")
+        for _ in range(9):
+            if not calls:
+                same(talk.run({"op": "turn", "n": 1}), NONE)
+        same(calls, [1])
+        loop.remove_reader(one)
+    finally:
+        one.close()
+        other.close()
+    near.send(b"y")
+    events = []
+    for _ in range(9):
+        events += talk.run({"op": "turn", "n": 1}).get("events", [])
+    same([event["ev"] for event in events], ["data_received"])
+
+
+class Unclosable:
+    """A server that cannot be closed."""
+
+    def close(self):
+        raise RuntimeError("no")
+
+
+def check_forgotten_servers(talk):
+    talk.serve("unix", "function")
+    talk.run({"op": "forget"})
+    descriptors = len(os.listdir("/dev/fd"))
+    more = ["w", "v", "s", "t", "k", "p"]
+    calls = ["srv#%d%s" % (n, what) for n in (1, 2, 3) for what in ("", ".reader", ".writer", ".transport", ".protocol")]
+    for kind in ("unix", "tcp"):
+        for some in (False, True):
+            talk.serve(kind, "coroutine", {"hold": True})
+            talk.client("w", kind)
+            talk.client("v", kind)
+            talk.event("client_connected", "srv#2")
+            session = talk.session
+            directory = session.directory
+            talk.on("srv#1.transport", "transport.pause_reading")
+            talk.on("srv#2.writer", "writer.write", data={"repeat": "x", "times": 1000000})
+            if hasattr(talk.session.servers["srv.server"], "serve_forever"):
+                same(talk.on("srv.server", "server.serve_forever", **{"as": "s"}), {"pending": "s"})
+            talk.run({"op": "socket.make", "as": "k", "kind": kind})
+            talk.address("b", kind, "silent" if kind == "tcp" else "live")
+            talk.run({"op": "stream.open", "as": "t", "kind": kind, "address": "b"})
+            if talk.has("resolver"):
+                talk.run({"op": "stream.open", "as": "p", "kind": "tcp", "host": "x.test"})
+            # Who comes when all is being forgotten is nobody's.
+            talk.run({"op": "raw.connect", "as": "u", "kind": kind, "address": "a", "no_settle": True})
+            names = ["srv", "srv.server", "a", "b", "u", "s.server"] + more + calls + ["t" + call[5:] for call in calls[1:5]]
+            before = len(talk.seen)
+            same(talk.run(dict({"op": "forget"}, **({"names": names} if some else {})))["returned"], {})
+            same((kind, some, talk.seen[before:]), (kind, some, []))
+            same([name for name in talk.session.calls], [])
+            if some:
+                same(talk.run({"op": "forget"}), NONE)
+            same((kind, some, len(os.listdir("/dev/fd"))), (kind, some, descriptors))
+            same((session.directory, session.port, session.served, directory and os.path.exists(directory)), (None, None, {}, directory and False))
+    for kind in ("tcp", "unix") if talk.testee.module is None else ("tcp",):
+        talk.serve(kind, "function")
+        where = talk.session.addresses["a"].name
+        talk.session.servers["srv.server"] = Unclosable()
+        same(talk.run({"op": "forget"}), NONE)
+        with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as end:
+            same(end.connect_ex(where), errno.ENOENT if kind == "unix" else errno.ECONNREFUSED)
+        talk.run({"op": "settle"})
+
+
 CHECKS = (
     (Library, "data reach the implementation in the form asked for", check_data),
     (Library, "a mutated buffer changes after the call and before the loop runs", check_mutated_data),
@@ -3938,6 +4478,9 @@ CHECKS = (
     (Library, "calls of transports, writers and protocols arrive with their arguments", check_wire_arguments),
     (Library, "what they return and raise comes back", check_wire_results),
     (Library, "a coroutine is run by hand as far as it goes", check_eager),
+    (Library, "connecting and serving are called with what is given, and with nothing else", check_functions),
+    (Library, "calls of servers arrive", check_server_calls),
+    (Library, "a callback's exception that nobody retrieves is heard of", check_unretrieved),
     (asyncio, "a read, an overrun, an incomplete read", check_a_read),
     (asyncio, "a pending read is woken", check_a_pending_read),
     (asyncio, "nothing runs before the reply if so asked", check_no_settling),
@@ -3960,6 +4503,18 @@ CHECKS = (
     (asyncio, "a stream-reader protocol and a writer made by hand", check_by_hand),
     (asyncio, "letting go of objects", check_collect),
     (asyncio, "forgetting connections leaves nothing behind", check_forgotten_connections),
+    (asyncio, "addresses are what they are said to be", check_addresses),
+    (asyncio, "the implementation's socket at an address is asked", check_asking),
+    (asyncio, "sockets to pass", check_sockets),
+    (asyncio, "connecting to addresses, and accepting that", check_connecting),
+    (asyncio, "a server with a callback of each form", check_serving),
+    (asyncio, "settling has servers accept who has connected", check_settling_of_servers),
+    (asyncio, "callbacks hold until they are released or cancelled", check_holding),
+    (asyncio, "contexts of servers", check_contexts),
+    (asyncio, "names are resolved as told", check_resolver),
+    (asyncio, "time is stopped, and advanced to the millisecond", check_clock),
+    (asyncio, "turns are counted", check_turns),
+    (asyncio, "forgetting servers leaves nothing behind", check_forgotten_servers),
 )
 
 
