@@ -208,11 +208,17 @@ func (t *talk) wants(steps ...wanted) error {
 			return err
 		}
 		got := strings.Join(outcomeLines(reply), ", ")
-		if got != s.outcome && !(strings.HasSuffix(s.outcome, "…") && strings.HasPrefix(got, strings.TrimSuffix(s.outcome, "…"))) {
+		if !comes(got, s.outcome) {
 			return fmt.Errorf("%s came back with: %s; due was: %s", s.command, got, s.outcome)
 		}
 	}
 	return nil
+}
+
+// comes tells whether an outcome is what is due, or begins with it where that ends with an ellipsis.
+func comes(got, due string) bool {
+	begin, open := strings.CutSuffix(due, "…")
+	return got == due || open && strings.HasPrefix(got, begin)
 }
 
 // wanted is a command and what is due.
@@ -282,6 +288,11 @@ var probes = map[trace.Capability]probe{
 	trace.CapTCP:            func(t *talk) error { return t.connection(trace.TCP) },
 	trace.CapUnix:           func(t *talk) error { return t.connection(trace.Unix) },
 	trace.CapPipe:           func(t *talk) error { return t.connection(trace.WritePipe) },
+	trace.CapConnect:        (*talk).connecting,
+	trace.CapServer:         (*talk).serving,
+	trace.CapResolver:       (*talk).resolving,
+	trace.CapVirtualTime:    (*talk).frozen,
+	trace.CapTurns:          (*talk).turning,
 	trace.CapTypedBuffers: func(t *talk) error {
 		return t.wants(
 			wanted{makeReader(64), none},

@@ -60,7 +60,7 @@ func (t *talk) finish(c trace.Command, due string) error {
 			}
 		}
 	}
-	if got != due {
+	if !comes(got, due) {
 		return fmt.Errorf("%s came back with: %s; due was: %s", c, got, due)
 	}
 	return nil
