@@ -86,31 +86,17 @@ func unixOpen(t *Testee) {
 		t.Expect(t.Opening(trace.Unix, To(a), WithSocket(t.NewSocketTo(t.NewRaw(trace.Unix))))).To(FailWith(InvalidArgument))
 		expectNobody(t, a)
 	})
-	for turns := range 4 {
-		It(fmt.Sprintf("spoils no other connection when it was cancelled: after %d turns", turns), like, func() {
-			raw, a := t.NewRaw(trace.Unix), t.NewAddressIn(trace.Unix, trace.Live)
-			k := t.NewSocketTo(raw)
-			var opened []*Call
-			t.WithoutSettling(func() {
-				opened = []*Call{t.Opening(trace.Unix, WithSocket(k)), t.Opening(trace.Unix, To(a))}
-				if turns > 0 {
-					t.Turn(turns)
-				}
-				opened[0].Cancel()
-				opened[1].Cancel()
-			})
-			s := t.OpenOn(t.NewRaw(trace.Unix))
-			t.Expect(opened[0]).To(Either(FailWith(Cancelled), ReturnNone()))
-			t.Expect(opened[1]).To(Either(FailWith(Cancelled), ReturnNone()))
-			expectTalk(t, s)
-			if opened[1].Raised() != nil {
-				if raw := a.AcceptAtOnce(); raw.Made.Raised() == nil {
-					t.Expect(raw.RecvAll()).To(Either(Return(""), FailWith(lostToPeer)))
-				}
-			}
-			third := t.OpenOn(t.NewRaw(trace.Unix))
-			expectTalk(t, third)
-			expectTalk(t, s)
+	for n := range 5 {
+		It(fmt.Sprintf("spoils no other connection when it was cancelled: of a socket, after %s", turns(n)), like, func() {
+			k := t.NewSocketTo(t.NewRaw(trace.Unix))
+			_, others := cancelAfter(t, trace.Unix, n, func() *Call { return t.Opening(trace.Unix, WithSocket(k)) })
+			expectTalkOfAll(t, others)
+		})
+		It(fmt.Sprintf("spoils no other connection when it was cancelled, and leaves none: after %s", turns(n)), like, func() {
+			a := t.NewAddressIn(trace.Unix, trace.Live)
+			opened, others := cancelAfter(t, trace.Unix, n, func() *Call { return t.Opening(trace.Unix, To(a)) })
+			expectGone(t, opened, a)
+			expectTalkOfAll(t, others)
 		})
 	}
 
