@@ -20,9 +20,22 @@ func pythonProgram(t *trace.Transcript) string {
 	if p.connections {
 		out.WriteString("import fcntl\nimport os\nimport select\nimport socket\nimport struct\nimport tempfile\nimport time\n")
 	}
+	if p.places {
+		out.WriteString("import contextlib\nimport pathlib\n")
+	}
 	out.WriteString(programHelpers)
 	if p.connections {
 		out.WriteString(programConnections)
+	}
+	for _, part := range []struct {
+		needed bool
+		text   string
+	}{
+		{p.places, programPlaces}, {p.resolver, programResolver}, {p.clock, programClock},
+	} {
+		if part.needed {
+			out.WriteString(part.text)
+		}
 	}
 	if p.mocks {
 		out.WriteString(programTransport)
@@ -35,7 +48,14 @@ func pythonProgram(t *trace.Transcript) string {
 	}
 	out.WriteString("\n\nasync def main():\n")
 	out.WriteString(p.body.String())
+	if p.places {
+		out.WriteString(programLeave)
+	}
 	out.WriteString(programMain)
+	if p.resolver {
+		out.WriteString("loop.getaddrinfo = lambda *where, **what: asyncio.ensure_future(resolve(*where, **what))\n")
+	}
+	out.WriteString("loop.run_until_complete(main())\nloop.close()\n")
 	return out.String()
 }
 
@@ -54,11 +74,11 @@ def show(text, function, *arguments, **options):
     return result
 
 
-def start(name, text, function, *arguments):
+def start(name, text, function, *arguments, **options):
     """Start something that may wait."""
     print("%s = %s" % (name, text))
     try:
-        task = asyncio.ensure_future(function(*arguments))
+        task = asyncio.ensure_future(function(*arguments, **options))
     except Exception as exc:
         print("%s raised %r" % (name, exc))
         return None
@@ -128,8 +148,6 @@ const programMain = `
 
 
 loop = asyncio.new_event_loop()
-loop.run_until_complete(main())
-loop.close()
 `
 
 // A program is a Python program being written.
@@ -140,6 +158,7 @@ type program struct {
 	live                      []string // names of pending calls, in Python
 	mocks, scripted, iterates bool
 	connections               bool
+	places, resolver, clock   bool
 }
 
 // docstring says where the program comes from, in comments.
@@ -209,7 +228,9 @@ func (p *program) name(name string) string {
 var reserved = strings.Fields(`False None True and as assert async await break class continue def del elif else except finally for from
 	global if import in is lambda nonlocal not or pass raise return try while with yield
 	asyncio waiting show start settle Transport ScriptedError iterate main loop task list print data bytearray memoryview bytes
-	named Raw Protocol shorten connect open_stream until reaction fcntl os select socket struct tempfile time hasattr tuple`)
+	named Raw Protocol shorten connect open_stream until reaction fcntl os select socket struct tempfile time hasattr tuple
+	contextlib pathlib Address directory PORT counts ended released errors keep open_to serve context connected telling hold release
+	answers asked waiters answer resolve clock freeze advance call reader writer`)
 
 // step writes the lines of a step.
 func (p *program) step(s trace.Step) {
@@ -220,6 +241,10 @@ func (p *program) step(s trace.Step) {
 	}
 	settle := !c.NoSettle
 	_, method, _ := strings.Cut(string(c.Op), ".")
+	if s.Reply != nil && s.Reply.Unsupported != "" {
+		p.line("# "+c.String(), recorded)
+		return
+	}
 	switch c.Op {
 	case trace.ReaderMake:
 		args := ""
@@ -272,7 +297,15 @@ func (p *program) step(s trace.Step) {
 		p.start(c.As, "iterate", args, recorded)
 	case trace.Cancel:
 		p.line(fmt.Sprintf("print(%s)", pyText(on+".cancel()")), recorded)
+		if strings.Contains(c.On, "#") { // a function cannot be cancelled
+			p.line(fmt.Sprintf("if %s in named:", pyText(c.On)), "")
+			on = "    " + on
+		}
 		p.line(fmt.Sprintf("%s.cancel()", on), "")
+	case trace.Turn:
+		p.line(fmt.Sprintf("for _ in range(%d):", *c.N), recorded)
+		p.line("    await asyncio.sleep(0)", "")
+		settle = false
 	case trace.Settle:
 		settle = true
 	case trace.Run:

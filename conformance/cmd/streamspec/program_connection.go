@@ -45,6 +45,14 @@ class Raw:
             os.set_blocking(self.file, False)
         self.far = far
 
+    @classmethod
+    def of(cls, end):
+        """Make one of a socket that is connected already."""
+        raw = cls.__new__(cls)
+        raw.kind, raw.socket, raw.file, raw.far = "socket", end, end.fileno(), None
+        end.setblocking(False)
+        return raw
+
     @staticmethod
     def resize(sock, size):
         if size:
@@ -191,12 +199,17 @@ async def until(condition, seconds):
     """Let everything run until a condition holds."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
-        await asyncio.sleep(0.001)
+        time.sleep(0.001)  # by the clock of nobody but the operating system
+        await asyncio.sleep(0)
 `
 
 // connectionStep writes the lines of a step about connections.
 func (p *program) connectionStep(c trace.Command, recorded string) {
 	p.connections = true
+	if p.serverStep(c, recorded) {
+		p.places = true
+		return
+	}
 	_, method, _ := strings.Cut(string(c.Op), ".")
 	switch c.Op {
 	case trace.RawMake:
@@ -240,8 +253,7 @@ func (p *program) connectionStep(c trace.Command, recorded string) {
 	case trace.ConnectionOpen:
 		args := fmt.Sprintf("%s, %s, %s", pyText(c.As), p.object(c.Raw), p.object(c.Protocol))
 		if c.Exception != nil {
-			p.scripted = true
-			args += ", ScriptedError(" + pyText(*c.Exception) + ")"
+			args += ", " + p.scriptedError(*c.Exception)
 		}
 		p.start(c.As, "connect", args, recorded)
 	case trace.StreamOpen:
@@ -300,8 +312,7 @@ func (p *program) connectionArguments(c trace.Command) string {
 	case c.Op == trace.ProtocolConnectionLost && c.Exception == nil:
 		args = append(args, "None")
 	case c.Exception != nil:
-		p.scripted = true
-		args = append(args, "ScriptedError("+pyText(*c.Exception)+")")
+		args = append(args, p.scriptedError(*c.Exception))
 	}
 	if c.Name != "" {
 		args = append(args, pyText(c.Name))
@@ -347,21 +358,25 @@ func (p *program) reaction(protocol string, r trace.Reaction) {
 	p.line("", "")
 	p.line(fmt.Sprintf("@%s.on(%s%s)", protocol, pyText(string(r.In)), number), "")
 	p.line("def reaction():", "")
-	for _, c := range r.Do {
-		_, method, _ := strings.Cut(string(c.Op), ".")
-		on := p.object(c.On)
-		p.line(fmt.Sprintf("    show(%s, %s.%s%s)", pyText(method), on, method, prefixed(p.connectionArguments(c))), "")
-	}
+	p.does("    ", r)
 	switch {
 	case r.Raise != nil:
-		p.scripted = true
-		p.line("    raise ScriptedError("+pyText(*r.Raise)+")", "")
+		p.line("    raise "+p.scriptedError(*r.Raise), "")
 	case r.Return != nil:
 		p.line("    return "+pyValue(*r.Return), "")
 	case len(r.Do) == 0:
 		p.line("    pass", "")
 	}
 	p.line("", "")
+}
+
+// does writes the calls of a reaction.
+func (p *program) does(indent string, r trace.Reaction) {
+	for _, c := range r.Do {
+		_, method, _ := strings.Cut(string(c.Op), ".")
+		on := p.object(c.On)
+		p.line(fmt.Sprintf("%sshow(%s, %s.%s%s)", indent, pyText(method), on, method, prefixed(p.connectionArguments(c))), "")
+	}
 }
 
 // pyValue writes a value that a callback returns.
@@ -387,9 +402,9 @@ func pyValue(v trace.Value) string {
 	return "None"
 }
 
-// object is the Python expression of an object: a name of its own, or what an open connection brought along.
+// object is the Python expression of an object: a name of its own, or what an open connection or a server brought along.
 func (p *program) object(name string) string {
-	if strings.Contains(name, ".") {
+	if strings.ContainsAny(name, ".#") {
 		return "named[" + pyText(name) + "]"
 	}
 	return p.name(name)
@@ -398,15 +413,31 @@ func (p *program) object(name string) string {
 // wait writes that something is waited for.
 func (p *program) wait(u trace.Until, ms int, recorded string) {
 	seconds := float64(ms) / 1000
-	if u.Done != "" {
+	condition := "False"
+	if u.Done != "" && !p.places {
 		p.line(fmt.Sprintf("await asyncio.wait([%s], timeout=%g)", p.name(u.Done), seconds), recorded)
 		return
 	}
-	condition := "False"
-	if u.On != "" && u.Bytes > 0 {
+	if u.Done != "" || u.Event == trace.Finished {
+		condition = p.done(u.Done + u.On)
+	} else if u.Event == trace.ClientConnected && u.On != "" {
+		condition = pyText(u.On+".writer") + " in named"
+	} else if u.Event == trace.Resolving && u.On != "" {
+		condition = fmt.Sprintf("asked.get(%s, 0) >= %d", pyText(u.On), max(u.Count, 1))
+		p.resolver = true
+	} else if u.On != "" && u.Bytes > 0 {
 		condition = fmt.Sprintf("%s.size >= %d", p.name(u.On), u.Bytes)
 	} else if u.On != "" {
 		condition = fmt.Sprintf("%s.calls.get(%s, 0) >= %d", p.name(u.On), pyText(string(u.Event)), max(u.Count, 1))
 	}
 	p.line(fmt.Sprintf("await until(lambda: %s, %g)", condition, seconds), recorded)
+}
+
+// done is the condition that a call has finished.
+func (p *program) done(call string) string {
+	if strings.Contains(call, "#") {
+		return pyText(call) + " in ended"
+	}
+	name := p.name(call)
+	return fmt.Sprintf("%s is None or %s.done()", name, name)
 }
