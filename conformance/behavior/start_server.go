@@ -848,6 +848,9 @@ func serverClosesWhileAccepting(t *Testee) {
 		expectEnd(s, raws)
 	})
 	itEachCallback("leaves nobody hanging when the callback closes it", each, func(kind trace.EndKind, form trace.Callback) {
+		if kind == trace.TCP { // Linux forgets some of who is still connecting at that moment, so the callback must not run yet
+			t.Needs(trace.CapTurns)
+		}
 		s := t.Serve(kind, Calling(form), Reacting(InCall(1).Doing(CloseServer, CloseWriter), InCall(2).Doing(CloseWriter), InCall(3).Doing(CloseWriter)))
 		var raws []*Raw
 		t.WithoutSettling(func() { raws = connectMany(s) })
