@@ -21,8 +21,8 @@ implementation's door (`raised`). A failure in the first or the third is ours or
 `fault`.
 
 To see a command at work: python3 -m pdb adapter.py --replay FILE, with a breakpoint in Session.carry_out. The sections
-are, in this order: data and values, errors, the loop, raw ends, programmed protocols, the session, the commands, what
-goes on outside of calls, the wire protocol, replay, self-check.
+are, in this order: data and values, errors, the loop, raw ends, addresses, programmed protocols and callbacks, the
+session, the commands, what goes on outside of calls, the wire protocol, replay, self-check.
 """
 
 import array
@@ -618,12 +618,14 @@ class Testee:
             future.set_exception(OSError("this was all that was to be seen"))
             return future
 
+        async def connect():
+            transport, _ = await asyncio.wait_for(loop.create_connection(asyncio.Protocol, "localhost", 1), PATIENCE)
+            transport.abort()
+
         loop.resolve = resolve
         try:
-            transport, _ = loop.run_until_complete(loop.create_connection(asyncio.Protocol, "localhost", 1))
-            transport.abort()
-        except OSError:
-            pass
+            with contextlib.suppress(Exception):
+                loop.run_until_complete(connect())
         finally:
             loop.close()
         return bool(asked)
@@ -2661,7 +2663,7 @@ def object_is(session, command):
 @command("cancel")
 def cancel(session, command):
     task = session.calls[command["on"]]
-    if task is not None and not task.done():
+    if not is_over(task):
         task.cancel()
     return NONE
 
@@ -2730,12 +2732,19 @@ def need_stoppable_clock(session):
     return session.loop
 
 
+def is_over(task):
+    return task is None or task.done()
+
+
 @command("run")
 def run(session, command):
     until, seconds = command["until"], number(command["ms"]) / 1000
     if "event" not in until:
-        task = session.calls[until["done"]]
-        return session.wait(lambda: task is None or task.done(), seconds)
+        name = until["done"]
+        if name not in session.calls and name.partition("#")[0] in session.served:  # a call that has not come yet
+            return session.wait(lambda: name in session.calls and is_over(session.calls[name]), seconds)
+        task = session.calls[name]
+        return session.wait(lambda: is_over(task), seconds)
     event, on = until["event"], until.get("on")
     if "bytes" in until:
         wanted = number(until["bytes"])
@@ -4218,7 +4227,7 @@ def check_holding(talk):
         talk.serve("unix", form, {"hold": True}, {"nth": 2, "hold": True, "return": {"int": 5}}, {"nth": 4, "raise": "at once"})
         for n in "1234":
             talk.client("w" + n, "unix")
-        same([n for n in "1234" if talk.run({"op": "run", "until": {"done": "srv#" + n}, "ms": 1}) == TRUE], ["4"])
+        same([n for n in "12345" if talk.run({"op": "run", "until": {"done": "srv#" + n}, "ms": 1}) == TRUE], ["4"])
 
         def ended(n):
             return {key: value for key, value in talk.event("finished", "srv#" + n).items() if key in ("returned", "raised")}
@@ -4373,9 +4382,8 @@ def check_clock(talk):
 
 
 def check_turns(talk):
-    loop, steps = talk.session.loop if talk.session else None, []
     talk.run({"op": "reader.make", "as": "r"})
-    loop = talk.session.loop
+    loop, steps = talk.session.loop, []
 
     def step(rest):
         steps.append(rest)

@@ -68,6 +68,43 @@ var wireConversation = []struct {
 	{trace.Command{Op: trace.ProtocolMake, As: "p"}, `{"returned":{}}`},
 	{trace.Command{Op: trace.ConnectionOpen, As: "c", Raw: "f", Protocol: "p"}, `{"raised":{"kind":"invalid-argument","native":"ValueError"}}`},
 
+	// A server, whose callback holds; what it does, and how it ends.
+	{trace.Command{Op: trace.Forget}, `{"returned":{}}`},
+	{trace.Command{Op: trace.AddressMake, As: "a", Kind: trace.Unix, State: trace.Stale}, `{"returned":{}}`},
+	{trace.Command{Op: trace.AddressState, On: "a"}, `{"returned":{"text":"socket"}}`},
+	{trace.Command{Op: trace.StreamServe, As: "srv", Kind: trace.Unix, Callback: trace.Coroutine, Addresses: []string{"a"}, Program: []trace.Reaction{
+		{In: trace.ClientConnected, Nth: 1, Do: []trace.Command{{Op: trace.WriterWrite, On: "srv#1.writer", Data: trace.D("hi")}}, Hold: true},
+		{In: trace.ClientConnected, Nth: 2, Return: &trace.Value{Int: trace.Int(7)}},
+	}}, `{"returned":{}}`},
+	{trace.Command{Op: trace.RawConnect, As: "w", Kind: trace.Unix, Address: "a"},
+		`{"returned":{},"events":[{"ev":"client_connected","on":"srv#1","value":{"object":"w"}},
+		{"ev":"doing","on":"srv#1","command":{"op":"writer.write","on":"srv#1.writer","data":"hi"}},{"ev":"did","on":"srv#1","returned":{}}]}`},
+	{trace.Command{Op: trace.RawConnect, As: "v", Kind: trace.Unix, Address: "a", Buffer: 8 << 10},
+		`{"returned":{},"events":[{"ev":"client_connected","on":"srv#2","value":{"object":"v"}},{"ev":"finished","on":"srv#2","returned":{"int":7}}]}`},
+	{trace.Command{Op: trace.RawRecv, On: "w", As: "r1", N: trace.Int(2)}, `{"returned":{"bytes":"hi"}}`},
+	{trace.Command{Op: trace.Run, Until: &trace.Until{Done: "srv#1"}, Ms: 1}, `{"returned":{"bool":false}}`},
+	{trace.Command{Op: trace.Release, On: "srv#1"}, `{"returned":{},"events":[{"ev":"finished","on":"srv#1","returned":{}}]}`},
+	{trace.Command{Op: trace.ServerClose, On: "srv.server"}, `{"returned":{}}`},
+	{trace.Command{Op: trace.Forget, Names: []string{"srv", "srv.server", "a"}}, `{"returned":{}}`},
+	{trace.Command{Op: trace.RawFarOpen, On: "w"}, `{"returned":{"bool":true}}`},
+
+	// Connecting, to where somebody listens and to where nobody does.
+	{trace.Command{Op: trace.AddressMake, As: "a", Kind: trace.Unix, State: trace.Live}, `{"returned":{}}`},
+	{trace.Command{Op: trace.StreamOpen, As: "s", Kind: trace.Unix, Address: "a", Limit: trace.Int(10)}, `{"returned":{}}`},
+	{trace.Command{Op: trace.RawAccept, As: "x", Kind: trace.Unix, Address: "a"}, `{"returned":{"object":"s"}}`},
+	{trace.Command{Op: trace.RawAccept, As: "y", Kind: trace.Unix, Address: "a"}, `{"raised":{"kind":"os-error","native":"BlockingIOError"}}`},
+	{trace.Command{Op: trace.AddressPut, On: "a", State: trace.RegularFile}, `{"returned":{}}`},
+	{trace.Command{Op: trace.StreamOpen, As: "t", Kind: trace.Unix, Address: "a"}, `{"raised":{"kind":"os-error","native":"ConnectionRefusedError"}}`},
+
+	// A name that is asked for, and time that is stopped.
+	{trace.Command{Op: trace.StreamOpen, As: "n", Kind: trace.TCP, Host: trace.Text("x.test"), Family: trace.IPv6},
+		`{"pending":"n","events":[{"ev":"resolving","on":"x.test","value":{"list":[{"text":"ipv6"},{"int":0},{"int":0}]}}]}`},
+	{trace.Command{Op: trace.ClockFreeze}, `{"returned":{}}`},
+	{trace.Command{Op: trace.ClockAdvance, Ms: 3_600_000}, `{"returned":{}}`},
+	{trace.Command{Op: trace.ResolverAnswer, Name: "x.test", Exception: trace.Text("nobody")},
+		`{"returned":{},"events":[{"ev":"finished","on":"n","raised":{"kind":"os-error","native":"socket.gaierror","message":"nobody"}}]}`},
+	{trace.Command{Op: trace.Turn, N: trace.Int(3)}, `{"returned":{}}`},
+
 	// A program that raises.
 	{trace.Command{Op: trace.Forget}, `{"returned":{}}`},
 	{trace.Command{Op: trace.RawMake, As: "w", Kind: trace.Unix}, `{"returned":{}}`},
@@ -87,6 +124,7 @@ func TestWireConversation(t *testing.T) {
 		d := c.describe()
 		for _, capability := range []trace.Capability{
 			trace.CapWriter, trace.CapReaderProtocol, trace.CapTransport, trace.CapTCP, trace.CapUnix, trace.CapPipe,
+			trace.CapConnect, trace.CapServer, trace.CapResolver, trace.CapVirtualTime, trace.CapTurns,
 		} {
 			if !d.Has(capability) {
 				t.Errorf("%s is not declared", capability)
