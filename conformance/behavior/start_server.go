@@ -289,10 +289,11 @@ func startServerFails(t *Testee) {
 	itEach(socketKinds, "closes the connection of a coroutine that is cancelled, and reports nothing", cancelled, func(kind trace.EndKind) {
 		s := t.Serve(kind, Calling(trace.Coroutine), Reacting(InEachCall().Holding()))
 		raw, h := s.Client()
-		h.Writer.Write("bye")
+		text := Pattern(much)
+		h.Writer.Write(text)
 		h.Call.Cancel()
 		t.Expect(h.Call).To(FailWith(Cancelled))
-		t.Expect(raw.RecvAll()).To(Return("bye"))
+		t.Expect(raw.RecvAll()).To(Return(text))
 		expectSomeClient(t, s)
 	})
 

@@ -206,6 +206,9 @@ func (t *Testee) serve(c trace.Command) *Server {
 func (s *Server) Address() *Address { return s.Addresses[0] }
 
 func (s *Server) do(c trace.Command) *Call {
+	if s.Made.Raised() != nil {
+		s.t.fail(s.Made.String()+"; permitted: returned none", 2)
+	}
 	c.On = s.call + ".server"
 	return s.t.call(c)
 }
