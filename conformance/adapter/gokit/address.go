@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/streamspec/streamspec/spec/trace"
 )
@@ -282,13 +283,28 @@ func (w *world) isFar(r *raw, info func(string) (any, bool)) bool {
 		got, ok := info(name)
 		return ok && w.value(got).String() == w.value(want).String()
 	}
-	if r.local == nil || !same("peername", r.local) {
+	switch {
+	case r.local == nil || !same("peername", r.local):
 		return false
+	case r.kind == trace.TCP:
+		return same("sockname", r.remote)
+	case r.named:
+		return true
 	}
-	if r.kind == trace.Unix {
-		return r.named
+	s, _ := info("socket")
+	conn, ok := s.(syscall.Conn)
+	return ok && r.far.isOf(conn)
+}
+
+// isOf reports whether it is the identity of a connection's descriptor.
+func (i identity) isOf(conn syscall.Conn) (is bool) {
+	if c, err := conn.SyscallConn(); err == nil {
+		_ = c.Control(func(fd uintptr) {
+			found, err := identify(int(fd))
+			is = err == nil && found == i
+		})
 	}
-	return same("sockname", r.remote)
+	return is
 }
 
 // nameOf returns the raw end that has connected to something, empty if that cannot be told.

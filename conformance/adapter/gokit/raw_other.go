@@ -34,6 +34,8 @@ func (*raw) address(bool) (any, error) { return nil, errNoRaw }
 func (*raw) connect(*address) error { return errNoRaw }
 func (*raw) connected() error       { return errNoRaw }
 
+func identify(int) (identity, error) { return identity{}, errNoRaw }
+
 func (identity) isOpen() (bool, error) { return false, errNoRaw }
 
 // occupant is nobody.

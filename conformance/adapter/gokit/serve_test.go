@@ -124,12 +124,12 @@ func TestServing(t *testing.T) {
 			sockets,
 			func(kind trace.EndKind) []trace.Command {
 				return []trace.Command{
-					makeAddress("a", kind, ""), serve(kind, trace.Function, holding), run("srv"), knock("w", kind, "a"), called, on(trace.Cancel, "srv#1"), release("srv#1", nil), run("srv#1"),
+					makeAddress("a", kind, ""), serve(kind, trace.Function, holding), run("srv"), knock("w", kind, "a"), called, on(trace.Cancel, "srv#1"), release("srv#1", nil), run("srv#1"), run("c9"),
 				}
 			},
 			[]string{
 				"returned none", "returned none", "returned true", "returned none", "returned true", `adapter fault: there is no call "srv#1"`,
-				`adapter fault: there is no call "srv#1" that could be released`, `adapter fault: there is no call "srv#1"`,
+				`adapter fault: there is no call "srv#1" that could be released`, `adapter fault: there is no call "srv#1"`, `adapter fault: there is no call "c9"`,
 			},
 			[]string{"client_connected srv#1 the object w"},
 		},
@@ -248,7 +248,7 @@ func TestServing(t *testing.T) {
 					put("a", trace.Free), dial("s3", kind, "a"), run("s3"),
 				}
 			},
-			[]string{"returned none", "returned none", "returned true", "returned none", "returned true", "", "",
+			[]string{"returned none", "returned none", "returned true", "returned none", "returned true", "returned the object s", "returned the object s2",
 				"returned none", `returned "abc"`, "returned true", "returned 2", `returned "x\n"`, "returned true", "returned the object s.protocol",
 				"returned true", "returned true", "returned none", `returned ""`, "returned true", "returned none", "returned true", "returned false", "returned true",
 				"returned none", "raised os-error", "returned true"},
@@ -485,9 +485,9 @@ func TestAddressesAreOnesOwn(t *testing.T) {
 				if kind == trace.TCP {
 					c.ReuseAddress = trace.Bool(false) // what is left of a connection would be in the way
 				}
-				replies := do(t, s, makeAddress("a", kind, ""), c, run("srv"), knock("w", kind, "a"), called, run("srv#1"), recv("c1", 1), run("c1"), on(trace.ServerSockets, "srv.server"), forget)
+				replies := do(t, s, makeAddress("a", kind, ""), c, run("srv"), knock("w", kind, "a"), run("srv#1"), recv("c1", 1), run("c1"), on(trace.ServerSockets, "srv.server"), forget)
 				got := says(replies)
-				if replies[2].String() != "returned true" || replies[4].String() != "returned true" || replies[5].String() != "returned true" || replies[7].String() != "returned true" {
+				if replies[2].String() != "returned true" || replies[4].String() != "returned true" || replies[6].String() != "returned true" {
 					t.Errorf("got %q", got)
 				}
 				for _, e := range allEvents(replies) {

@@ -267,6 +267,13 @@ func (w *world) handler(name string) *handler {
 	return nil
 }
 
+// mayCall reports whether there is, or may still be, a call of a callback that is a coroutine, of that name.
+func (w *world) mayCall(name string) bool {
+	by, _, ok := strings.Cut(name, "#")
+	this := w.calls[by]
+	return ok && this != nil && this.serving != nil && this.command.Callback == trace.Coroutine
+}
+
 // release lets what holds go on.
 func (w *world) release(c *trace.Command) trace.Reply {
 	var held hold

@@ -716,7 +716,7 @@ func givesBytes(op trace.Op) bool {
 func (w *world) run(c *trace.Command) trace.Reply {
 	u := c.Until
 	call := w.calls[u.Done]
-	if u.Done != "" && call == nil && w.handler(u.Done) == nil {
+	if u.Done != "" && call == nil && !w.mayCall(u.Done) {
 		return fault("there is no call %q", u.Done)
 	}
 	return boolean(w.await(func() bool {
@@ -724,7 +724,8 @@ func (w *world) run(c *trace.Command) trace.Reply {
 		case call != nil:
 			return call.ended
 		case u.Done != "":
-			return w.handlers[u.Done].ended
+			h := w.handlers[u.Done]
+			return h != nil && h.ended
 		case u.Bytes > 0:
 			return w.bytes[u.On] >= u.Bytes
 		}

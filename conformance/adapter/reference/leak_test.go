@@ -12,9 +12,10 @@ import (
 	"github.com/streamspec/streamspec/spec/trace"
 )
 
-// TestNothingIsLeft judges the reference and sees that of all its connections, calls and sessions no goroutine is left, and no
-// descriptor.
+// TestNothingIsLeft judges the reference and sees that of all its connections, servers, calls and sessions no goroutine is left,
+// no descriptor and no file.
 func TestNothingIsLeft(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	if a, b, err := os.Pipe(); err == nil { // has the runtime open its own descriptors, before any are counted
 		_, _ = a.Close(), b.Close()
 	}
@@ -39,6 +40,9 @@ func TestNothingIsLeft(t *testing.T) {
 	after := 0
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if leak, after = goleak.Find(others...), descriptors(); leak == nil && after <= before {
+			if files, err := os.ReadDir(os.TempDir()); err != nil || len(files) > 0 {
+				t.Errorf("of files, %v is left; %v", files, err)
+			}
 			return
 		}
 	}
