@@ -39,7 +39,7 @@ type places struct {
 	port int    // of all its addresses of TCP; 0: it has none yet
 	lock int    // the descriptor by which the port is its own
 	dir  string // of its Unix sockets; empty: it has none yet
-	made int    // paths
+	made int    // hosts and paths
 }
 
 // free gives everything back.
@@ -53,13 +53,13 @@ func (p *places) free() {
 	*p = places{}
 }
 
-// hosts counts the hosts that this process has used.
-var hosts atomic.Uint32
-
-// newHost returns a host of the loopback interface that no other process uses, and this one not for long.
-func newHost() string {
+// newHost returns a host of the loopback interface at which nobody is.
+func (p *places) newHost() (string, error) {
+	if p.made++; p.made > 254 {
+		return "", errors.New("there are no more hosts")
+	}
 	pid := os.Getpid()
-	return netip.AddrFrom4([4]byte{127, byte(1 + pid>>8%254), byte(pid), byte(1 + hosts.Add(1)%254)}).String()
+	return netip.AddrFrom4([4]byte{127, byte(1 + pid>>8%254), byte(pid), byte(p.made)}).String(), nil
 }
 
 // thePort returns the port of all addresses of TCP.
@@ -134,8 +134,8 @@ func (w *world) newAddress(c *trace.Command) (a *address, err error) {
 		return nil, err
 	}
 	if c.Host == nil {
-		a.host = newHost()
-		return a, nil
+		a.host, err = w.places.newHost()
+		return a, err
 	}
 	ip, err := netip.ParseAddr(*c.Host)
 	if err != nil {

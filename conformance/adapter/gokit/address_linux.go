@@ -375,6 +375,9 @@ func (r *raw) connected() error {
 		}
 		return true
 	})
+	if failed == nil && errors.Is(err, os.ErrDeadlineExceeded) { // the queue of who listens is full
+		err = os.NewSyscallError("connect", syscall.ETIMEDOUT)
+	}
 	if failed == nil {
 		failed = err
 	}

@@ -66,8 +66,8 @@ type Implementation struct {
 	// OpenStream makes a reader, with that limit in bytes, and a writer of an end.
 	OpenStream func(end End, limit int, report Report) (Stream, error)
 	// Open makes a reader and a writer by connecting, or of a socket, as the documents' open_connection and
-	// open_unix_connection do. It is for those of [trace.TCP] and [trace.Unix] that are in Ends, as Serve is. An error of arguments
-	// that cannot be is one that Classify calls [trace.InvalidArgument].
+	// open_unix_connection do; OpenStream is there as well then. It is for those of [trace.TCP] and [trace.Unix] that are in Ends,
+	// as Serve is. Arguments that do not go together are refused by an error that Classify calls [trace.InvalidArgument].
 	Open func(ctx context.Context, args Opening, report Report) (Stream, error)
 	// Serve starts a server, as the documents' start_server and start_unix_server do. The context is that of the call, and not
 	// of the server.
