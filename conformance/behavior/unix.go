@@ -187,7 +187,7 @@ func unixServe(t *Testee) {
 		h.Writer.Write("answer")
 		t.Expect(raw.Recv(6)).To(Return("answer"))
 	})
-	It("is refused when neither a path nor a socket is given, or both are", server, func() {
+	It("refuses to serve when neither a path nor a socket is given, or both are", server, func() {
 		t.Expect(t.ServeAsSaid(trace.Unix).Made).To(FailWith(InvalidArgument))
 		k := t.NewSocketAt(t.NewAddress(trace.Unix))
 		t.Expect(t.Serve(trace.Unix, At(t.NewAddress(trace.Unix)), WithSocket(k)).Made).To(FailWith(InvalidArgument))

@@ -587,7 +587,7 @@ class Testee:
             loop.close()
             testee = cls(base, module)
             notices = testee.notices()
-            testee.resolves = testee.resolves or testee.asks()
+            testee.resolves = testee.resolves or notices and testee.asks()
         except (Exception, SystemExit) as exc:
             what = "the loop class %s cannot be subclassed and made without arguments, which counting its callbacks takes: %s"
             raise LoopError(what % (native_name(base), in_a_line(exc))) from None
@@ -619,13 +619,19 @@ class Testee:
             return future
 
         async def connect():
-            transport, _ = await asyncio.wait_for(loop.create_connection(asyncio.Protocol, "localhost", 1), PATIENCE)
-            transport.abort()
+            with contextlib.suppress(Exception):
+                transport, _ = await loop.create_connection(asyncio.Protocol, "localhost", 1)
+                transport.abort()
+            loop.stop()
 
         loop.resolve = resolve
         try:
-            with contextlib.suppress(Exception):
-                loop.run_until_complete(connect())
+            connecting = loop.create_task(connect())
+            loop.call_later(PATIENCE, loop.stop)
+            loop.run_forever()
+            connecting.cancel()
+            loop.call_later(0, loop.stop)
+            loop.run_forever()
         finally:
             loop.close()
         return bool(asked)
