@@ -27,6 +27,14 @@ class DeafLoop(asyncio.SelectorEventLoop):
         return Deaf(loop=self)
 
 
+class SocketLoop(asyncio.SelectorEventLoop):
+    async def connect_read_pipe(self, *args):
+        raise NotImplementedError
+
+    async def create_unix_connection(self, *args, **more):
+        raise NotImplementedError
+
+
 class FinalLoop(asyncio.SelectorEventLoop):
     def __init_subclass__(cls):
         raise TypeError("it is final")
@@ -103,6 +111,18 @@ func TestLoop(t *testing.T) {
 	res = invoke(t, dir, "", "check", "python", "--loop", "loops:stock")
 	g.Expect(res.code).To(Equal(0), "%s%s", res.stdout, res.stderr)
 	g.Expect(res.stdout).To(And(HavePrefix("loops 1.2 (python)"), ContainSubstring("ok   self-check of the Python adapter")))
+}
+
+func TestLoopThatLacksSomething(t *testing.T) {
+	g := NewWithT(t)
+	dir := loopFolder(t)
+	_, r := judge(t, dir, "", "--adapter", "python", "--loop", "loops:SocketLoop", "--rule", "transport.base.is-closing", "--no-control")
+	g.Expect(r.Summary.Cases[report.AdapterError]).To(BeZero())
+	g.Expect(r.Summary.Cases[report.Unsupported]).To(BeNumerically(">", 2), "of Unix sockets and pipes")
+	g.Expect(r.Summary.Cases[report.Pass]).To(BeNumerically(">", 1), "of TCP")
+	res := invoke(t, dir, "", "check", "python", "--loop", "loops:SocketLoop")
+	g.Expect(res.code).To(Equal(0), "%s%s", res.stdout, res.stderr)
+	g.Expect(res.stdout).To(And(ContainSubstring("--   capability transport.unix is not declared"), ContainSubstring("--   capability transport.pipe is not declared")))
 }
 
 func TestControl(t *testing.T) {

@@ -215,6 +215,7 @@ type cellRun struct {
 	violations []trace.Violation
 	lacking    string // what the implementation said that it lacks
 	waited     bool   // in vain, or for an implementation that spins
+	refused    string // the opening that raised, without which nothing follows
 }
 
 // run runs a cell in a session of its own.
@@ -239,7 +240,7 @@ func (r *matrixRun) run(c *cellRun) error {
 // vain or the implementation spins.
 func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun) error {
 	exact := t.Description.Settling == trace.Exact
-	for rest := c.scenario; len(rest) > 0 && !c.waited && c.lacking == ""; {
+	for rest := c.scenario; len(rest) > 0 && !c.waited && c.lacking == "" && c.refused == ""; {
 		var piece []trace.Command
 		for len(rest) > 0 {
 			next := rest[0]
@@ -275,12 +276,14 @@ func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun
 			m.Before(&piece[i])
 			m.After(&piece[i], &replies[i])
 			switch reply := &replies[i]; {
-			case reply.Fault != "" && (c.lacking != "" || len(m.Violations()) > 0): // for want of what has not come about
+			case reply.Fault != "" && (c.lacking != "" || c.refused != "" || len(m.Violations()) > 0): // for want of what has not come about
 				return nil
 			case reply.Fault != "":
 				return &adapter.Failure{Kind: adapter.Error, Text: "the adapter could not carry out " + piece[i].String() + ": " + reply.Fault}
 			case reply.Unsupported != "" && c.lacking == "":
 				c.lacking = reply.Unsupported
+			case reply.Raised != nil && c.refused == "" && (piece[i].Op == trace.ConnectionOpen || piece[i].Op == trace.StreamOpen):
+				c.refused = fmt.Sprintf("%s came back with: %s", piece[i], reply)
 			case piece[i].Op == trace.Run && reply.Returned != nil && reply.Returned.Bool != nil && !*reply.Returned.Bool, spins(reply):
 				c.waited = true
 			}
@@ -292,8 +295,12 @@ func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun
 // judge takes the monitors' judgement of a cell.
 func (c *cellRun) judge(m *monitor.Monitor) {
 	c.violations = slices.Clone(m.Violations())
-	if c.waited && len(c.violations) == 0 {
-		c.violations = []trace.Violation{{Step: len(c.steps), Text: fmt.Sprintf("step %d: %s waited in vain", len(c.steps), c.steps[len(c.steps)-1].Command)}}
+	why := c.refused
+	if c.waited {
+		why = fmt.Sprintf("%s waited in vain", c.steps[len(c.steps)-1].Command)
+	}
+	if why != "" && len(c.violations) == 0 {
+		c.violations = []trace.Violation{{Step: len(c.steps), Text: fmt.Sprintf("step %d: %s", len(c.steps), why)}}
 	}
 }
 

@@ -247,6 +247,32 @@ func TestMatrixWaitsInVainOnce(t *testing.T) {
 	}
 }
 
+func TestMatrixWhereNothingCanBeOpened(t *testing.T) {
+	p := wiredPuppet(func(_ *puppet, c *trace.Command) *trace.Reply {
+		switch {
+		case c.Op == trace.ConnectionOpen:
+			return &trace.Reply{Raised: &trace.Error{Kind: trace.NotSupported}}
+		case c.On == "c.transport":
+			return &trace.Reply{Fault: "there is no c.transport"}
+		}
+		return nil
+	})
+	p.description.Capabilities = append(p.description.Capabilities, trace.CapTransport)
+	m := numbers("1", "2")
+	m.Scenario = func(Cell) Scenario {
+		return Scenario{
+			{Op: trace.RawMake, As: "w", Kind: trace.Unix},
+			{Op: trace.ProtocolMake, As: "p"},
+			{Op: trace.ConnectionOpen, As: "c", Raw: "w", Protocol: "p"},
+			{Op: trace.TransportAbort, On: "c.transport"},
+		}
+	}
+	c, _ := judged(t, p, m, DefaultDepth)
+	if c.Verdict != report.Fail || c.Cells.Broken != 2 || len(c.Violations) != 2 || !strings.Contains(c.Violations[0].Text, "came back with: raised not-supported") {
+		t.Errorf("%s: %+v, %v", c.Verdict, c.Cells, c.Violations)
+	}
+}
+
 func TestMatrixCountsWhatIsNotRun(t *testing.T) {
 	p := wiredPuppet(func(p *puppet, c *trace.Command) *trace.Reply {
 		if c.Op == trace.ReaderMake && *c.Limit == 2 {
