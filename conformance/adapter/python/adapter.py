@@ -872,12 +872,15 @@ def number_of(end):
     return end.fileno() if end.fileno() >= 0 else None
 
 
+ACCESS_MODE = getattr(os, "O_ACCMODE", os.O_RDONLY | os.O_WRONLY | os.O_RDWR)  # PyPy does not know it
+
+
 def identity(descriptor):
     """Return what tells an open file from others, None for a number that is no descriptor."""
     # The two ends of a pipe are the same to fstat but for their mode.
     try:
         status = os.fstat(descriptor)
-        return status.st_dev, status.st_ino, fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        return status.st_dev, status.st_ino, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ACCESS_MODE
     except OSError:
         return None
 

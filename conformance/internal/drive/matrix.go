@@ -225,12 +225,13 @@ func (r *matrixRun) run(c *cellRun) error {
 		return err
 	}
 	r.monitor.Reset()
-	if err := r.t.runCell(session, r.monitor, c); err != nil {
-		return err
-	}
+	failed := r.t.runCell(session, r.monitor, c)
 	ctx, cancel := context.WithTimeout(context.Background(), r.t.Options.Deadline)
 	defer cancel()
 	events, err := session.Close(ctx)
+	if failed != nil {
+		return failed
+	}
 	r.monitor.End(events)
 	c.judge(r.monitor)
 	return err

@@ -62,6 +62,7 @@ type puppet struct {
 
 	mu       sync.Mutex
 	sessions int
+	open     int // sessions that have not been closed
 	commands []trace.Command
 	limit    int // of the reader made last
 }
@@ -72,6 +73,7 @@ func (p *puppet) NewSession(context.Context) (adapter.Session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sessions++
+	p.open++
 	return puppetSession{p}, nil
 }
 
@@ -95,7 +97,12 @@ func (s puppetSession) Do(_ context.Context, commands []trace.Command) ([]trace.
 	return replies, nil
 }
 
-func (puppetSession) Close(context.Context) ([]trace.Event, error) { return nil, nil }
+func (s puppetSession) Close(context.Context) ([]trace.Event, error) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.open--
+	return nil, nil
+}
 
 // count is how often a command was given.
 func (p *puppet) count(op trace.Op) int {
@@ -169,6 +176,9 @@ func driven(t *testing.T, p *puppet, depth Depth, body func(*Testee)) (got repor
 	attempt(func() { body(testee) })
 	attempt(testee.End)
 	testee.Finish(true, "")
+	if p.open != 0 {
+		t.Errorf("%d sessions are left open", p.open)
+	}
 	return got, tr
 }
 
@@ -325,6 +335,14 @@ func TestMatrixWhenTheAdapterHangs(t *testing.T) {
 		return nil
 	})
 	if c, _ := judged(t, p, numbers("1"), DefaultDepth); c.Verdict != report.AdapterError || !strings.Contains(c.Message, "no such thing") {
+		t.Errorf("%s: %s", c.Verdict, c.Message)
+	}
+}
+
+func TestAFaultEndsTheSession(t *testing.T) {
+	p := wiredPuppet(func(*puppet, *trace.Command) *trace.Reply { return &trace.Reply{Fault: "no such thing"} })
+	c, _ := driven(t, p, DefaultDepth, func(testee *Testee) { testee.NewReaderLimit(1) })
+	if c.Verdict != report.AdapterError || !strings.Contains(c.Message, "no such thing") {
 		t.Errorf("%s: %s", c.Verdict, c.Message)
 	}
 }

@@ -252,7 +252,12 @@ func (t *Testee) broken(c trace.Command, err error) {
 	if errors.As(err, &f) {
 		verdict = report.Verdict(f.Kind)
 	}
-	t.c.session = nil // it is over
+	if session := t.c.session; session != nil { // which may live on, and others take its place
+		ctx, cancel := context.WithTimeout(context.Background(), t.Options.Deadline)
+		_, _ = session.Close(ctx)
+		cancel()
+		t.c.session = nil
+	}
 	t.c.report.Verdict, t.c.report.Message, t.c.ended = verdict, fmt.Sprintf("%s: %v", c, err), true
 	ginkgo.Fail(t.c.report.Message, 2)
 }
