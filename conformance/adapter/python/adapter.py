@@ -842,8 +842,9 @@ def sockets_of_this_process():
             copy = os.dup(int(name))
         except OSError:  # it was that of the directory
             continue
-        # Of this family, whatever it is of: the longest names, and 3.6 does not find out.
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=copy) as end:
+        # 3.6 does not find out of which family it is; there it is of the one with the longest names, whatever it is of.
+        kind = () if sys.version_info >= (3, 7) else (socket.AF_UNIX, socket.SOCK_STREAM)
+        with socket.socket(*kind, fileno=copy) as end:
             yield int(name), end
 
 
