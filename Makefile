@@ -5,7 +5,7 @@ BENCHSTAT   = golang.org/x/perf/cmd/benchstat@latest
 BIN         = bin/streamspec
 PYTHON     ?= python3
 
-.PHONY: run test bench bench-python lint generate exhaustive mutants pythons uvloop build clean
+.PHONY: run test bench bench-python lint generate exhaustive mutants pythons uvloop loops pypy build clean
 
 build:
 	go build -o $(BIN) ./conformance/cmd/streamspec
@@ -40,7 +40,13 @@ pythons: build ## every Python that is here: python3, and what pyenv has
 	sh scripts/pythons.sh $(BIN) --jobs 4 --baseline conformance/baselines/cpython.yaml
 
 uvloop: build ## uvloop in a virtual environment of its own, with stock asyncio as the control
-	sh scripts/uvloop.sh $(BIN) --jobs 4 --baseline conformance/baselines/uvloop.yaml
+	sh scripts/loop.sh $(BIN) uvloop --jobs 4
+
+loops: build ## uvloop and the other event loops of PyPI, likewise
+	sh scripts/loop.sh $(BIN) all --jobs 4
+
+pypy: build ## PyPy, of Debian's packages where there is none yet
+	sh scripts/pypy.sh $(BIN) --jobs 2
 
 bench: ## side by side with bufio and others, in one run; read the ratios
 	go test -run '^$$' -bench . -count 6 ./reference/... ./conformance/... | tee bench.out
@@ -50,4 +56,4 @@ bench-python: ## the Python adapter against the same scenarios without it
 	$(PYTHON) conformance/adapter/python/bench.py
 
 clean:
-	rm -rf bin bench.out streamspec-transcripts .venv-uvloop
+	rm -rf bin bench.out streamspec-transcripts .venv-*
