@@ -224,7 +224,7 @@ def native_name(cls):
         return "asyncio." + cls.__name__
     if cls.__module__ in ("builtins", __name__):
         return cls.__name__
-    return cls.__module__ + "." + cls.__name__
+    return cls.__module__.lstrip("_") + "." + cls.__name__
 
 
 def encode_error(exc, reading=False):
@@ -797,7 +797,7 @@ class Raw:
             return has_descriptor(self.identity)
         if not self.ends[0] and self.hung_up():  # a Unix socket without a name, which others may be like
             return False
-        return any(names_of_ends(end) == self.ends for _, end in sockets_of_this_process())
+        return self.ends in [names_of_ends(end) for _, end in sockets_of_this_process()]
 
     def hung_up(self):
         if number_of(self.near) is None:
@@ -834,7 +834,7 @@ def has_descriptor(its_identity):
 
 
 def sockets_of_this_process():
-    """Go through the descriptors of sockets that this process has, whoever made them; each with a socket to ask."""
+    """Go through all descriptors of sockets that this process has, whoever made them; each with a socket to ask."""
     for name in os.listdir("/dev/fd"):
         try:
             if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
@@ -1031,9 +1031,11 @@ class Address:
         return listener
 
     def be_silent(self):
-        # As soon as the queue is full, the kernel does not answer any more.
+        # As soon as the queue is full, the kernel does not answer any more. It holds one more than was asked for, and
+        # PyPy asks for one at least.
         listener = self.be_live(0)
-        self.own.append(connected(self))
+        for _ in range(1 + (backlog_of(listener) if sys.platform == "linux" else 0)):
+            self.own.append(connected(self))
         if not ready(listener, select.POLLIN):
             raise Fault("the queue of %s is not full" % (self.name,))
 
@@ -3497,6 +3499,7 @@ def check_outside(talk):
         loop.call_soon(logging.getLogger("asyncio").warning, "look %s", "here")
         if hasattr(sys, "unraisablehook"):
             loop.call_soon(Dying)
+            loop.call_soon(gc.collect)  # without which PyPy does not notice
 
     class Dying:
         def __del__(self):
