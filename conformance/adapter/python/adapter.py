@@ -844,7 +844,9 @@ def sockets_of_this_process():
             continue
         # 3.6 does not find out of which family it is; there it is of the one with the longest names, whatever it is of.
         kind = () if sys.version_info >= (3, 7) else (socket.AF_UNIX, socket.SOCK_STREAM)
+        blocks = os.get_blocking(copy)
         with socket.socket(*kind, fileno=copy) as end:
+            os.set_blocking(copy, blocks)  # PyPy has it block from then on, and everybody else's descriptors with it
             yield int(name), end
 
 
