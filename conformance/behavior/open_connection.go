@@ -55,6 +55,17 @@ func expectLimit(t *Testee, r *Reader, raw *Raw, limit int) {
 	t.Expect(r.ReadExactly(limit + 2)).To(Return("a" + fits))
 }
 
+// expectWholeTalk has both ends of a stream hear from each other, and end it.
+func expectWholeTalk(t *Testee, s *Stream) {
+	s.Raw.Send("all there is")
+	s.Raw.End()
+	t.Expect(s.Reader.ReadAll()).To(Return("all there is"))
+	s.Writer.Write("answer")
+	s.Writer.Close()
+	t.Expect(s.Raw.RecvAll()).To(Return("answer"))
+	t.Expect(s.Raw.FarOpen()).To(Become(ReturnBool(false)))
+}
+
 // openHost has the implementation connect to a host, at the port of all the session's addresses.
 func openHost(t *Testee, host string, options ...Option) *Call {
 	return t.Opening(trace.TCP, append([]Option{WithHost(host)}, options...)...)
@@ -72,14 +83,7 @@ func openConnectionPair(t *Testee) {
 		expectNobody(t, a)
 	})
 	It("returns a pair that can be read to the end and closed", pair, func() {
-		s := t.OpenTo(t.NewAddressIn(trace.TCP, trace.Live))
-		s.Raw.Send("all there is")
-		s.Raw.End()
-		t.Expect(s.Reader.ReadAll()).To(Return("all there is"))
-		s.Writer.Write("answer")
-		s.Writer.Close()
-		t.Expect(s.Raw.RecvAll()).To(Return("answer"))
-		t.Expect(s.Raw.FarOpen()).To(Become(ReturnBool(false)))
+		expectWholeTalk(t, t.OpenTo(t.NewAddressIn(trace.TCP, trace.Live)))
 	})
 	It("connects to a host of IPv6", pair, func() {
 		expectTalk(t, t.OpenTo(t.NewAddressOf("::1", trace.Live)))

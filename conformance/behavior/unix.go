@@ -31,14 +31,7 @@ func unixOpen(t *Testee) {
 		expectNobody(t, a)
 	})
 	It("returns a pair that can be read to the end and closed", pair, func() {
-		s := t.OpenTo(t.NewAddressIn(trace.Unix, trace.Live))
-		s.Raw.Send("all there is")
-		s.Raw.End()
-		t.Expect(s.Reader.ReadAll()).To(Return("all there is"))
-		s.Writer.Write("answer")
-		s.Writer.Close()
-		t.Expect(s.Raw.RecvAll()).To(Return("answer"))
-		t.Expect(s.Raw.FarOpen()).To(Become(ReturnBool(false)))
+		expectWholeTalk(t, t.OpenTo(t.NewAddressIn(trace.Unix, trace.Live)))
 	})
 	It("connects several times to the same path, to each its own", pair, func() {
 		a := t.NewAddressIn(trace.Unix, trace.Live)
