@@ -42,7 +42,7 @@ pythons: build ## every Python that is here: python3, and what pyenv has
 uvloop: build ## uvloop in a virtual environment of its own, with stock asyncio as the control
 	sh scripts/loop.sh $(BIN) uvloop --jobs 4
 
-loops: build ## uvloop and the other event loops of PyPI, likewise
+loops: build ## every event loop of PyPI that has a baseline, likewise
 	sh scripts/loop.sh $(BIN) all --jobs 4
 
 pypy: build ## PyPy, of Debian's packages where there is none yet
