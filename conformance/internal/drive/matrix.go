@@ -283,7 +283,9 @@ func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun
 				return &adapter.Failure{Kind: adapter.Error, Text: "the adapter could not carry out " + piece[i].String() + ": " + reply.Fault}
 			case reply.Unsupported != "" && c.lacking == "":
 				c.lacking = reply.Unsupported
-			case reply.Raised != nil && c.refused == "" && (piece[i].Op == trace.ConnectionOpen || piece[i].Op == trace.StreamOpen):
+			case reply.Raised != nil && opens(&piece[i]) && reply.Raised.Kind == trace.Scripted: // by connection_made, which may end it
+				return nil
+			case reply.Raised != nil && opens(&piece[i]) && c.refused == "":
 				c.refused = fmt.Sprintf("%s came back with: %s", piece[i], reply)
 			case piece[i].Op == trace.Run && reply.Returned != nil && reply.Returned.Bool != nil && !*reply.Returned.Bool, spins(reply):
 				c.waited = true
@@ -292,6 +294,8 @@ func (t *Testee) runCell(session adapter.Session, m *monitor.Monitor, c *cellRun
 	}
 	return nil
 }
+
+func opens(c *trace.Command) bool { return c.Op == trace.ConnectionOpen || c.Op == trace.StreamOpen }
 
 // judge takes the monitors' judgement of a cell.
 func (c *cellRun) judge(m *monitor.Monitor) {

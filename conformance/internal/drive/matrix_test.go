@@ -258,10 +258,11 @@ func TestMatrixWaitsInVainOnce(t *testing.T) {
 }
 
 func TestMatrixWhereNothingCanBeOpened(t *testing.T) {
+	kind := trace.NotSupported
 	p := wiredPuppet(func(_ *puppet, c *trace.Command) *trace.Reply {
 		switch {
 		case c.Op == trace.ConnectionOpen:
-			return &trace.Reply{Raised: &trace.Error{Kind: trace.NotSupported}}
+			return &trace.Reply{Raised: &trace.Error{Kind: kind}}
 		case c.On == "c.transport":
 			return &trace.Reply{Fault: "there is no c.transport"}
 		}
@@ -280,6 +281,10 @@ func TestMatrixWhereNothingCanBeOpened(t *testing.T) {
 	c, _ := judged(t, p, m, DefaultDepth)
 	if c.Verdict != report.Fail || c.Cells.Broken != 2 || len(c.Violations) != 2 || !strings.Contains(c.Violations[0].Text, "came back with: raised not-supported") {
 		t.Errorf("%s: %+v, %v", c.Verdict, c.Cells, c.Violations)
+	}
+	kind = trace.Scripted
+	if c, _ := judged(t, p, m, DefaultDepth); c.Verdict != report.Pass || c.Cells.Run != 2 {
+		t.Errorf("what connection_made raises: %s: %+v, %v", c.Verdict, c.Cells, c.Violations)
 	}
 }
 

@@ -29,7 +29,11 @@ func trackRecord(catalogue *spec.Catalogue) (string, error) {
 		}
 		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
 		command := "streamspec run --strict --adapter python --python PATH"
-		if name != "cpython" {
+		switch name {
+		case "cpython":
+		case "pypy":
+			command = strings.TrimSuffix(command, "PATH") + "pypy3"
+		default: // a loop of scripts/loop.sh
 			command += " --loop " + name + ":new_event_loop"
 		}
 		fmt.Fprintf(&b, "\n**%s**, held to [its baseline](%s):\n\n", name, filepath.ToSlash(file))
