@@ -17,7 +17,7 @@ import (
 type Program []trace.Command
 
 // Validate reports what is wrong with the program by the table of commands, nil if nothing is. Names that are used before they
-// are made are an error too; names of parts, such as c1.transport, are those of the call before the dot.
+// are made or given twice are an error too; names of parts, such as c1.transport, are those of the call before the dot.
 func (p Program) Validate() error {
 	if len(p) == 0 {
 		return errors.New("the program is empty")
@@ -27,7 +27,7 @@ func (p Program) Validate() error {
 			return fmt.Errorf("command %d: %w", i+1, err)
 		}
 	}
-	return nil
+	return p.validateNames()
 }
 
 // ReadProgram decodes and validates a program: one JSON object that is a command a line. Unknown fields are errors.

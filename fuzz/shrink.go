@@ -1,0 +1,176 @@
+package fuzz
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// Shrink returns the smallest program it finds within the budget that still breaks what p breaks, as told by breaks: fewer commands
+// first, then less said in each. It goes greedily from one program to a smaller one, always in the same order, and tries none twice.
+// The program returned is never larger than p, and it is valid if p is. What was found so far is returned with an error, too, which
+// is that of breaks or of a context that has ended; that the budget is spent is none.
+func Shrink(ctx context.Context, p Program, budget time.Duration, breaks func(context.Context, Program) (bool, error)) (Program, error) {
+	within, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	s := &shrinker{ctx: within, best: p, breaks: breaks, tried: map[[sha256.Size]byte]bool{p.hash(): true}}
+	for s.smaller = true; s.smaller && s.goesOn(); {
+		s.smaller = false
+		s.dropCommands()
+		s.mergeNeighbours()
+		s.simplifyCommands()
+		s.lowerTogether()
+	}
+	s.try(s.best.usual())
+	if within.Err() != nil {
+		return s.best, ctx.Err()
+	}
+	return s.best, s.err
+}
+
+// Shrink returns the verdict of the smallest program it finds within the budget that still breaks the rule, or what
+// [Verdict.Breaks] has for one, as that of v does. A program that cannot be carried out is not counted as breaking anything, unless
+// that of v cannot. It returns v itself if there is none smaller; the error is that of a context that has ended.
+func (j *Judge) Shrink(ctx context.Context, v *Verdict, rule string, budget time.Duration) (*Verdict, error) {
+	faulty := v.faulty()
+	_, err := Shrink(ctx, v.Program, budget, func(ctx context.Context, p Program) (bool, error) {
+		if j.Lacks(p) {
+			return false, nil
+		}
+		w, err := j.Run(ctx, p)
+		if err != nil || !w.BreaksAlso(rule) || w.faulty() && !faulty || ctx.Err() != nil {
+			return false, err
+		}
+		v = w
+		return true, nil
+	})
+	return v, err
+}
+
+// faulty tells whether there is a command that the adapter could not carry out.
+func (v *Verdict) faulty() bool {
+	for _, s := range v.Steps {
+		if s.Reply != nil && (s.Reply.Fault != "" || s.Reply.Unsupported != "") {
+			return true
+		}
+	}
+	return false
+}
+
+// hash tells programs apart.
+func (p Program) hash() [sha256.Size]byte {
+	var text bytes.Buffer
+	_ = p.Write(&text) // it holds nothing that cannot be encoded
+	return sha256.Sum256(text.Bytes())
+}
+
+// A shrinker looks for a smaller program.
+type shrinker struct {
+	ctx     context.Context
+	breaks  func(context.Context, Program) (bool, error)
+	best    Program
+	tried   map[[sha256.Size]byte]bool
+	smaller bool  // something was found in this round
+	err     error // why it is over
+}
+
+func (s *shrinker) goesOn() bool { return s.err == nil && s.ctx.Err() == nil }
+
+// try takes a program for the best if it breaks the same.
+func (s *shrinker) try(p Program) bool {
+	if !s.goesOn() || p.Validate() != nil {
+		return false
+	}
+	h := p.hash()
+	if s.tried[h] {
+		return false
+	}
+	s.tried[h] = true
+	ok, err := s.breaks(s.ctx, p)
+	if err != nil {
+		s.err = err
+	}
+	if err != nil || !ok || s.ctx.Err() != nil {
+		return false
+	}
+	s.best, s.smaller = p, true
+	return true
+}
+
+// dropCommands leaves out commands, and with each all that uses what it makes: many at once, then fewer, then single ones, from
+// the end.
+func (s *shrinker) dropCommands() {
+	for size := len(s.best); size > 0 && s.goesOn(); size /= 2 {
+		for end := len(s.best); end > 0 && s.goesOn(); {
+			end = min(end, len(s.best))
+			start := max(end-size, 0)
+			p := append(append(make(Program, 0, len(s.best)), s.best[:start]...), s.best[end:]...)
+			s.try(p.consistent())
+			end = start
+		}
+	}
+}
+
+// mergeNeighbours makes one of two commands in a row that feed, send or write data.
+func (s *shrinker) mergeNeighbours() {
+	for i := 0; i+1 < len(s.best) && s.goesOn(); {
+		if one, ok := merged(s.best[i], s.best[i+1]); !ok || !s.try(s.best.with(i, 2, one)) {
+			i++
+		}
+	}
+}
+
+// merged is one command that does what two do that feed, send or write data to the same object.
+func merged(a, b trace.Command) (trace.Command, bool) {
+	if a.Op != b.Op || a.On != b.On || a.Data == nil || b.Data == nil || a.Data.Form != b.Data.Form {
+		return a, false
+	}
+	a.Data = &trace.Data{Form: a.Data.Form, Bytes: append(bytes.Clone(a.Data.Bytes), b.Data.Bytes...)}
+	a.NoSettle = a.NoSettle && b.NoSettle
+	return a, true
+}
+
+// with is the program with n commands from i on replaced.
+func (p Program) with(i, n int, by ...trace.Command) Program {
+	return append(append(append(make(Program, 0, len(p)), p[:i]...), by...), p[i+n:]...)
+}
+
+// simplifyCommands has each command say less.
+func (s *shrinker) simplifyCommands() {
+	for i := 0; i < len(s.best) && s.goesOn(); i++ {
+		for again := true; again && i < len(s.best); {
+			again = false
+			for c := range simpler(s.best[i]) {
+				if again = s.try(s.best.with(i, 1, c).consistent()); again || !s.goesOn() {
+					break
+				}
+			}
+		}
+	}
+}
+
+// lowerTogether lowers a number and the length of data that is the same wherever it occurs, since often one is about the other.
+func (s *shrinker) lowerTogether() {
+	tooLow := map[int]bool{} // sizes that cannot be lowered
+	for s.goesOn() {
+		size := 0
+		for _, n := range s.best.sizes() {
+			if n > size && !tooLow[n] {
+				size = n
+			}
+		}
+		if size < 2 {
+			return
+		}
+		lowered := false
+		for n := range lower(size) {
+			if lowered = s.try(s.best.resized(size, n)); lowered || !s.goesOn() {
+				break
+			}
+		}
+		tooLow[size] = !lowered
+	}
+}

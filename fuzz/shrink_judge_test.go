@@ -1,0 +1,103 @@
+package fuzz
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/streamspec/streamspec/conformance/adapter"
+	"github.com/streamspec/streamspec/conformance/adapter/reference"
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// A tampered adapter is the reference with its replies changed.
+type tampered struct {
+	adapter.Adapter
+	change func(*trace.Command, *trace.Reply)
+}
+
+func (a tampered) NewSession(ctx context.Context) (adapter.Session, error) {
+	s, err := a.Adapter.NewSession(ctx)
+	return tamperedSession{s, a.change}, err
+}
+
+type tamperedSession struct {
+	adapter.Session
+	change func(*trace.Command, *trace.Reply)
+}
+
+func (s tamperedSession) Do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error) {
+	replies, err := s.Session.Do(ctx, commands)
+	for i := range replies {
+		s.change(&commands[i], &replies[i])
+	}
+	return replies, err
+}
+
+// someReads is a program of some hundred commands about two readers.
+func someReads(seed uint64) Program {
+	random := rand.New(rand.NewPCG(seed, 0))
+	p := Program{{Op: trace.ReaderMake, As: "left", Limit: trace.Int(64)}, {Op: trace.ReaderMake, As: "right"}}
+	for i := range 60 {
+		on := []string{"left", "right"}[random.IntN(2)]
+		call := fmt.Sprintf("call%d", i)
+		p = append(p, trace.Command{Op: trace.ReaderFeedData, On: on, Data: trace.D("some data, and\nmore"[:1+random.IntN(18)])})
+		switch random.IntN(4) {
+		case 0:
+			p = append(p, trace.Command{Op: trace.ReaderRead, On: on, As: call, N: trace.Int(random.IntN(10))})
+		case 1:
+			p = append(p, trace.Command{Op: trace.ReaderReadLine, On: on, As: call}, trace.Command{Op: trace.Cancel, On: call})
+		case 2:
+			p = append(p, trace.Command{Op: trace.ReaderReadExactly, On: on, As: call, N: trace.Int(1 + random.IntN(10))}, trace.Command{Op: trace.Cancel, On: call})
+		}
+	}
+	return p
+}
+
+func TestShrinkOnAFaultyAdapter(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*trace.Command, *trace.Reply)
+		rule   string
+		want   string
+	}{
+		"a byte is lost": {
+			func(c *trace.Command, r *trace.Reply) {
+				if c.Op == trace.ReaderReadExactly && *c.N > 3 && r.Returned != nil {
+					short := trace.BytesValue((*r.Returned.Bytes)[:*c.N-1])
+					r.Returned = &short
+				}
+			},
+			"reader.readexactly.exactly-n", `r = reader.make(); r.feed_data("aaaa"); c1 = r.readexactly(4)`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := tampered{reference.New(), test.change}
+			defer a.Close()
+			ctx := context.Background()
+			j, err := NewJudge(ctx, a, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for seed := range uint64(5) {
+				v, err := j.Run(ctx, someReads(seed))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v.Good() {
+					t.Fatal("nothing is broken")
+				}
+				start := time.Now()
+				small, err := j.Shrink(ctx, v, v.Breaks(), time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%s, from %d commands in %v", v.Breaks(), len(v.Program), time.Since(start))
+				if v.Breaks() != test.rule || small.Program.String() != test.want || !small.BreaksAlso(test.rule) {
+					t.Errorf("%s by %s", v.Breaks(), small.Program)
+				}
+			}
+		})
+	}
+}
