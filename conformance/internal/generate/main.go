@@ -1,5 +1,5 @@
 // Command generate writes everything that is derived from the catalogue, the vocabulary and the suite: the index of rules,
-// the coverage table, the command reference in CONFORMANCE.md and the JSON schemas. With -check it writes nothing and fails
+// the coverage table, the command reference in CONFORMANCE.md, the JSON schemas and the generated test vectors. With -check it writes nothing and fails
 // where a file is stale. It runs at the top of the module.
 package main
 
@@ -54,6 +54,10 @@ func generate(check bool) error {
 	if err != nil {
 		return err
 	}
+	vectorSchema, err := schemaOfVectors()
+	if err != nil {
+		return err
+	}
 	for _, f := range []struct {
 		path string
 		text []byte
@@ -63,10 +67,14 @@ func generate(check bool) error {
 		{"conformance/COVERAGE.md", k.coverage(), nil},
 		{"fixtures/schema/trace.json", traceSchema, nil},
 		{"fixtures/schema/report.json", reportSchema, nil},
+		{"fixtures/schema/vector.json", vectorSchema, nil},
 	} {
 		if err := put(f.path, f.text, check); err != nil {
 			return err
 		}
+	}
+	if err := putVectors(k.catalogue, check); err != nil {
+		return err
 	}
 	record, err := trackRecord(k.catalogue)
 	if err != nil {
