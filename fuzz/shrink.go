@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"github.com/streamspec/streamspec/spec/trace"
@@ -32,33 +33,58 @@ func Shrink(ctx context.Context, p Program, budget time.Duration, breaks func(co
 }
 
 // Shrink returns the verdict of the smallest program it finds within the budget that still breaks the rule, or what
-// [Verdict.Breaks] has for one, as that of v does. A program that cannot be carried out is not counted as breaking anything, unless
-// that of v cannot. It returns v itself if there is none smaller; the error is that of a context that has ended.
-func (j *Judge) Shrink(ctx context.Context, v *Verdict, rule string, budget time.Duration) (*Verdict, error) {
-	faulty := v.faulty()
-	_, err := Shrink(ctx, v.Program, budget, func(ctx context.Context, p Program) (bool, error) {
+// [Verdict.Breaks] has for one, as that of v does, and does not break it for any of the others. A program that cannot be carried
+// out is not counted as breaking anything, unless that of v cannot. Programs are tried with little patience; what comes out is
+// judged again with all of it, and v itself is returned if that does not hold or there is nothing smaller. The error is that of a
+// context that has ended.
+func (j *Judge) Shrink(ctx context.Context, v *Verdict, rule string, budget time.Duration, others ...*Judge) (*Verdict, error) {
+	hasty := *j
+	hasty.options.Deadline = min(j.options.Deadline, hastyDeadline)
+	hasty.options.Patience = min(j.options.Patience, hastyPatience)
+	faulty, small := v.faulty(), v
+	breaks := func(ctx context.Context, j *Judge, p Program) (*Verdict, error) {
 		if j.Lacks(p) {
-			return false, nil
+			return nil, nil
 		}
 		w, err := j.Run(ctx, p)
-		if err != nil || !w.BreaksAlso(rule) || w.faulty() && !faulty || ctx.Err() != nil {
-			return false, err
+		if err != nil || !w.BreaksAlso(rule) || w.faulty() && !faulty {
+			return nil, err
 		}
-		v = w
-		return true, nil
+		for _, o := range others {
+			if w, err := o.Run(ctx, p); err != nil || w.BreaksAlso(rule) {
+				return nil, err
+			}
+		}
+		return w, nil
+	}
+	p, err := Shrink(ctx, v.Program, budget, func(ctx context.Context, p Program) (bool, error) {
+		w, err := breaks(ctx, &hasty, p)
+		if w != nil && ctx.Err() == nil {
+			small = w
+		}
+		return w != nil, err
 	})
-	return v, err
+	if err != nil {
+		return small, err
+	}
+	if small, err = breaks(ctx, j, p); small == nil {
+		small = v
+	}
+	return small, err
 }
 
 // faulty tells whether there is a command that the adapter could not carry out.
 func (v *Verdict) faulty() bool {
-	for _, s := range v.Steps {
-		if s.Reply != nil && (s.Reply.Fault != "" || s.Reply.Unsupported != "") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.Steps, func(s trace.Step) bool {
+		return s.Reply != nil && (s.Reply.Fault != "" || s.Reply.Unsupported != "")
+	})
 }
+
+// How long a program may take, and how long is waited for what is owed at its end, while programs are shrunk.
+const (
+	hastyDeadline = 5 * time.Second
+	hastyPatience = 500 * time.Millisecond
+)
 
 // hash tells programs apart.
 func (p Program) hash() [sha256.Size]byte {
