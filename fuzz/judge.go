@@ -101,6 +101,9 @@ type Verdict struct {
 	Closing    []trace.Event     // what happened when the session was closed; only of a program that ran alone
 	Violations []trace.Violation // of rules that gate; without a rule: what every expectation says
 	Failure    *adapter.Failure  // the adapter failed, which counts as the implementation's
+	// Fault is why the adapter could not carry out some command of the program: what that is about is not there, because the
+	// program is careless, or because the implementation has done otherwise before.
+	Fault string
 	Exercised  map[string]int    // how often the premise of each rule occurred; only of a program that ran alone
 }
 
@@ -200,8 +203,9 @@ func (l *Line) Close(ctx context.Context) ([]trace.Event, error) {
 
 var forgetAll = trace.Command{Op: trace.Forget}
 
-// Run has programs carried out and judged. What one of them has left behind may show in the next, so a verdict that is not good is
-// to be confirmed by [Judge.Run]. The error is that of a context that has ended.
+// Run has programs carried out and judged, and returns a verdict for each, in their order. A program that breaks a rule may leave
+// something behind: those that do so after it in the same session are run again in another. Still a verdict that is not good is to be
+// confirmed by [Judge.Run]. The error is that of a context that has ended, and the verdicts beside it are those that had come.
 func (l *Line) Run(ctx context.Context, programs []Program) ([]*Verdict, error) {
 	verdicts := make([]*Verdict, 0, len(programs))
 	for len(programs) > 0 {
@@ -212,6 +216,23 @@ func (l *Line) Run(ctx context.Context, programs []Program) ([]*Verdict, error) 
 			return verdicts, err
 		}
 		programs = programs[len(done):]
+		bad := slices.IndexFunc(done, func(v *Verdict) bool { return !v.Good() })
+		if bad < 0 {
+			continue
+		}
+		if _, err := l.Close(ctx); err != nil {
+			return verdicts, err
+		}
+		for i, v := range done[bad+1:] {
+			if v.Good() {
+				continue
+			}
+			again, err := l.Run(ctx, []Program{v.Program})
+			if err != nil {
+				return verdicts[:len(verdicts)-len(done)+bad+1+i], err
+			}
+			verdicts[len(verdicts)-len(done)+bad+1+i] = again[0]
+		}
 	}
 	return verdicts, nil
 }
@@ -325,8 +346,8 @@ func (l *Line) judge(p Program, replies []trace.Reply) *Verdict {
 		}
 		l.monitor.After(&p[i], &replies[i])
 		v.Steps = append(v.Steps, trace.Step{Command: p[i], Reply: &replies[i]})
-		if fault := replies[i].Fault; fault != "" {
-			v.Failure = &adapter.Failure{Kind: adapter.Error, Text: fmt.Sprintf("the adapter could not carry out %s: %s", p[i], fault)}
+		if fault := replies[i].Fault; fault != "" && v.Fault == "" {
+			v.Fault = fmt.Sprintf("%s: %s", p[i], fault)
 		}
 	}
 	return v

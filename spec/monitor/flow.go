@@ -39,8 +39,11 @@ func (f *flow) fed(buffered int) {
 
 // attach judges set_transport.
 func (f *flow) attach(r *reader, c *trace.Command, reply *trace.Reply) bool {
-	if f.refused {
-		return true // the reader has forgotten its transport: whether it takes another is nowhere said
+	if f.refused { // the reader has forgotten its transport: whether it takes another is nowhere said
+		if reply.Returned != nil {
+			f.transport, f.refused, f.paused = r.m.transports[c.Transport], false, false
+		}
+		return true
 	}
 	if f.transport != nil {
 		r.m.exercise("reader.feed.set-transport-once")

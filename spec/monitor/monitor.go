@@ -35,6 +35,7 @@ type Monitor struct {
 	calls      map[string]*reader // the reader that a pending call is about
 	wires      *wires             // nil until there is something of connections to follow
 	feeds      map[string]string  // the reader that a reader protocol made by hand feeds
+	bereft     map[string]bool    // reader protocols whose connection was lost
 	through    *trace.Command     // the callback of such a protocol that is at hand, nil if none is
 	answered   *trace.Reply       // what came back from it
 	index      map[string]int     // a number for each rule that was exercised
@@ -86,6 +87,7 @@ func (m *Monitor) reset() {
 	clear(m.calls)
 	m.wires = nil
 	clear(m.feeds)
+	clear(m.bereft)
 }
 
 // Before sees a command that is about to be carried out.
@@ -126,7 +128,7 @@ func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 		m.made(c, reply)
 	case trace.ReaderProtocolMake:
 		if m.feeds == nil {
-			m.feeds = map[string]string{}
+			m.feeds, m.bereft = map[string]string{}, map[string]bool{}
 		}
 		m.feeds[c.As] = c.Reader
 	case trace.MockMake:
@@ -136,6 +138,9 @@ func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 		return
 	}
 	subject := m.subject(c)
+	if m.through != nil && m.through.Op == trace.ProtocolConnectionLost {
+		m.bereft[m.through.On] = true
+	}
 	for _, r := range m.order {
 		r.after(c, reply, r == subject)
 	}
@@ -267,6 +272,7 @@ func (m *Monitor) forget(names []string) {
 		delete(m.readers, name)
 		delete(m.transports, name)
 		delete(m.feeds, name)
+		delete(m.bereft, name)
 		if r := m.calls[name]; r != nil {
 			r.lost = true // a call was taken back without a report of what became of it
 			delete(m.calls, name)

@@ -12,6 +12,12 @@ func (m *Monitor) throughProtocol(c *trace.Command, reply *trace.Reply) (*trace.
 	if reader == "" {
 		return c, reply
 	}
+	if m.bereft[c.On] {
+		if r := m.readers[reader]; r != nil {
+			r.lost = true
+		}
+		return c, reply
+	}
 	to := trace.Command{On: reader, NoSettle: c.NoSettle}
 	switch c.Op {
 	case trace.ProtocolConnectionMade:

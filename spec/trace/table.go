@@ -168,7 +168,7 @@ var Commands = []CommandSpec{
 	},
 	{
 		Op: ReaderIterate, Style: Start, On: "reader", Needs: CapReader,
-		Args:   []Arg{{Name: "n", Type: IntArg, Doc: "leave the loop after so many items; not given: go on to the end"}},
+		Args:   []Arg{{Name: "n", Type: IntArg, Doc: "leave the loop after so many items, at least one; not given: go on to the end"}},
 		Result: "none", Events: []EventName{Item, PauseReading, ResumeReading},
 		Doc: "Iterates over the reader. Each item is an event; the call returns when the iteration ends.",
 	},
@@ -607,6 +607,8 @@ func (c *Command) validateWire() error {
 		return fmt.Errorf("there is no family of addresses %q", c.Family)
 	case c.Op == Turn && c.N != nil && *c.N < 1:
 		return fmt.Errorf("%d turns cannot be run", *c.N)
+	case c.Op == ReaderIterate && c.N != nil && *c.N < 1:
+		return fmt.Errorf("a loop cannot be left after %d items", *c.N)
 	case !c.State.fits(c.Kind):
 		return fmt.Errorf("an address cannot be %q", c.State)
 	case c.Op == AddressPut && (c.State == Silent || c.State == NoDirectory):
