@@ -20,6 +20,7 @@ type transport struct {
 type flow struct {
 	transport *transport
 	refused   bool // the transport could not pause, so the reader has forgotten it
+	replaced  bool // another was attached then, which it may use or not
 	paused    bool
 	was       int  // buffered before the command at hand; -1: not known for certain
 	peak      int  // buffered right after the command at hand fed data; 0: none were fed
@@ -40,9 +41,7 @@ func (f *flow) fed(buffered int) {
 // attach judges set_transport.
 func (f *flow) attach(r *reader, c *trace.Command, reply *trace.Reply) bool {
 	if f.refused { // the reader has forgotten its transport: whether it takes another is nowhere said
-		if reply.Returned != nil {
-			f.transport, f.refused, f.paused = r.m.transports[c.Transport], false, false
-		}
+		f.replaced = f.replaced || reply.Returned != nil
 		return true
 	}
 	if f.transport != nil {
@@ -74,6 +73,9 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 	}
 	calls := f.transport.calls
 	f.transport.calls = nil
+	if f.replaced {
+		return
+	}
 	broken := func(rule, permitted string) {
 		if r.m.broken(rule, r.text(c, reply, permitted)) {
 			r.lost = true
