@@ -2,9 +2,9 @@ package fuzz
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"slices"
 	"time"
 
 	"github.com/streamspec/streamspec/spec/trace"
@@ -35,19 +35,19 @@ func Shrink(ctx context.Context, p Program, budget time.Duration, breaks func(co
 // Shrink returns the verdict of the smallest program it finds within the budget that still breaks the rule, or what
 // [Verdict.Breaks] has for one, as that of v does, and does not break it for any of the others. A program that cannot be carried
 // out is not counted as breaking anything, unless that of v cannot. Programs are tried with little patience; what comes out is
-// judged again with all of it, and v itself is returned if that does not hold or there is nothing smaller. The error is that of a
-// context that has ended.
+// judged again with all of it, and if that does not hold it is all done again with as much. It returns v itself if there is nothing
+// smaller. The error is that of a context that has ended.
 func (j *Judge) Shrink(ctx context.Context, v *Verdict, rule string, budget time.Duration, others ...*Judge) (*Verdict, error) {
 	hasty := *j
 	hasty.options.Deadline = min(j.options.Deadline, hastyDeadline)
 	hasty.options.Patience = min(j.options.Patience, hastyPatience)
-	faulty, small := v.faulty(), v
+	careful := v.Fault == ""
 	breaks := func(ctx context.Context, j *Judge, p Program) (*Verdict, error) {
 		if j.Lacks(p) {
 			return nil, nil
 		}
 		w, err := j.Run(ctx, p)
-		if err != nil || !w.BreaksAlso(rule) || w.faulty() && !faulty {
+		if err != nil || !w.BreaksAlso(rule) || w.Fault != "" && careful {
 			return nil, err
 		}
 		for _, o := range others {
@@ -57,33 +57,29 @@ func (j *Judge) Shrink(ctx context.Context, v *Verdict, rule string, budget time
 		}
 		return w, nil
 	}
-	p, err := Shrink(ctx, v.Program, budget, func(ctx context.Context, p Program) (bool, error) {
-		w, err := breaks(ctx, &hasty, p)
-		if w != nil && ctx.Err() == nil {
-			small = w
+	for _, patient := range []*Judge{&hasty, j} {
+		small := v
+		p, err := Shrink(ctx, v.Program, budget, func(ctx context.Context, p Program) (bool, error) {
+			w, err := breaks(ctx, patient, p)
+			if w != nil && ctx.Err() == nil {
+				small = w
+			}
+			return w != nil, err
+		})
+		if err != nil {
+			return small, err
 		}
-		return w != nil, err
-	})
-	if err != nil {
-		return small, err
+		if w, err := breaks(ctx, j, p); w != nil || err != nil {
+			return cmp.Or(w, small), err
+		}
 	}
-	if small, err = breaks(ctx, j, p); small == nil {
-		small = v
-	}
-	return small, err
-}
-
-// faulty tells whether there is a command that the adapter could not carry out.
-func (v *Verdict) faulty() bool {
-	return slices.ContainsFunc(v.Steps, func(s trace.Step) bool {
-		return s.Reply != nil && (s.Reply.Fault != "" || s.Reply.Unsupported != "")
-	})
+	return v, nil
 }
 
 // How long a program may take, and how long is waited for what is owed at its end, while programs are shrunk.
 const (
 	hastyDeadline = 5 * time.Second
-	hastyPatience = 500 * time.Millisecond
+	hastyPatience = time.Second
 )
 
 // hash tells programs apart.

@@ -101,3 +101,25 @@ func TestShrinkOnAFaultyAdapter(t *testing.T) {
 		})
 	}
 }
+
+// TestShrinkGenerated shrinks programs as they are generated: whatever comes out is valid, and breaks the same.
+func TestShrinkGenerated(t *testing.T) {
+	d, err := reference.New().Describe(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := NewGenerator(d, 1)
+	for n := range uint64(200) {
+		p := g.Program(n)
+		last := p[len(p)-1]
+		got, err := Shrink(context.Background(), p, time.Minute, func(_ context.Context, p Program) (bool, error) {
+			return has(p, op(last.Op)), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := got.Validate(); err != nil || len(got) > len(p) || !has(got, op(last.Op)) {
+			t.Errorf("program %d shrank to %s: %v", n, got, err)
+		}
+	}
+}

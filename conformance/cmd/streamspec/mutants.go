@@ -20,11 +20,15 @@ func newMutants() *cobra.Command {
 	var rules []string
 	var area string
 	var list, verbose bool
+	var hunt huntFlags
 	cmd := &cobra.Command{
 		Use: "mutants", Short: "Build faulty references and see the suite catch them", Args: noArguments,
 		Long: `mutants builds the reference with one deliberate fault at a time, and runs the checks of the rule that this breaks.
 A mutant that none of them notices has survived: the checks are not as sharp as they should be. It needs Go and the
-module's source, and is run from inside it.`,
+module's source, and is run from inside it.
+
+With --fuzz the suite is left aside: each mutant carries out random programs for at most that long, and it is found as soon as
+one of them breaks a rule, any rule.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := mutants.Load()
 			if err != nil {
@@ -55,6 +59,9 @@ module's source, and is run from inside it.`,
 				}
 				return nil
 			}
+			if hunt.time > 0 {
+				return hunt.run(cmd, all)
+			}
 			return killMutants(cmd, all, verbose)
 		},
 	}
@@ -62,6 +69,7 @@ module's source, and is run from inside it.`,
 	cmd.Flags().StringVar(&area, "area", "", "only the mutants of this `area`")
 	cmd.Flags().BoolVar(&list, "list", false, "list the mutants and run nothing")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "name the cases that notice")
+	hunt.add(cmd)
 	return cmd
 }
 

@@ -27,6 +27,11 @@ func (r Result) Killed() bool { return r.Err == nil && len(r.Killers) > 0 }
 // Kill builds each mutant and runs the checks of its rule on it, some at a time. Streamspec is the program to run them
 // with. It calls done for each as it ends, one at a time, in no particular order.
 func (w Workshop) Kill(ctx context.Context, streamspec string, mutants []Mutant, jobs int, done func(Result)) error {
+	return each(ctx, w, mutants, jobs, func(w Workshop, m Mutant, n int) Result { return w.kill(ctx, streamspec, m, n) }, done)
+}
+
+// each has something done to each mutant, some at a time, in a workshop of their own, and calls done with what came of it.
+func each[R any](ctx context.Context, w Workshop, mutants []Mutant, jobs int, do func(Workshop, Mutant, int) R, done func(R)) error {
 	var err error
 	if w.Dir, err = os.MkdirTemp(w.Dir, "mutants"); err != nil {
 		return err
@@ -42,7 +47,8 @@ func (w Workshop) Kill(ctx context.Context, streamspec string, mutants []Mutant,
 	for range jobs {
 		group.Go(func() {
 			for t := range tasks {
-				r := w.kill(ctx, streamspec, t.m, t.n)
+				r := do(w, t.m, t.n)
+				_ = os.RemoveAll(w.benchDir(t.n))
 				if ctx.Err() != nil {
 					continue
 				}
@@ -73,7 +79,6 @@ func (w Workshop) kill(ctx context.Context, streamspec string, m Mutant, n int) 
 	if r.Err != nil {
 		return r
 	}
-	defer os.RemoveAll(filepath.Join(w.Dir, fmt.Sprintf("%03d", n)))
 	run, seen := context.WithCancel(ctx)
 	defer seen()
 	cmd := exec.CommandContext(run, streamspec, "run", "--adapter", adapter, "--rule", m.Rule, "--strict", "--depth", "quick",

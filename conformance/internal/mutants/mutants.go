@@ -119,9 +119,11 @@ type Workshop struct {
 	Dir    string // where builds go
 }
 
+func (w Workshop) benchDir(n int) string { return filepath.Join(w.Dir, fmt.Sprintf("%03d", n)) }
+
 // bench makes the directory for one mutant.
 func (w Workshop) bench(n int) (string, error) {
-	dir := filepath.Join(w.Dir, fmt.Sprintf("%03d", n))
+	dir := w.benchDir(n)
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
