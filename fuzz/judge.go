@@ -103,8 +103,8 @@ type Verdict struct {
 	Failure    *adapter.Failure  // the adapter failed, which counts as the implementation's
 	// Fault is why the adapter could not carry out some command of the program: what that is about is not there, because the
 	// program is careless, or because the implementation has done otherwise before.
-	Fault string
-	Exercised  map[string]int    // how often the premise of each rule occurred; only of a program that ran alone
+	Fault     string
+	Exercised map[string]int // how often the premise of each rule occurred; only of a program that ran alone
 }
 
 // Good tells whether nothing is wrong.

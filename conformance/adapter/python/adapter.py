@@ -254,6 +254,7 @@ def encode_error(exc, reading=False):
 # loops take theirs from whoever makes them: so that one can be asked, too.
 
 MAX_TURNS = 10000  # an implementation that goes on for longer spins
+SPUN_TURNS = 200  # one that has spun is not waited for so long again
 
 # How many idle turns it takes to be sure. Callbacks run first in, first out, so a loop whose selector can be asked is
 # at rest after one. Of another loop it is not known how it arranges its turns, nor in which part of one it looks at
@@ -334,6 +335,7 @@ def settling(base):
         at_rest = True  # whether nothing was scheduled since the turn began, or since the loop stopped
         idle_turns = IDLE_TURNS
         suspended = False  # between two turns
+        most_turns = MAX_TURNS
         moved = None  # tells whether something moves outside of the loop; None: there is no outside
         selector = None  # the loop's own, if it can be asked
         now = getattr(base, "now", None)
@@ -449,10 +451,11 @@ def settling(base):
                     self.resume()
                     return
                 self.idle = 0
-            if self.turns < MAX_TURNS:
+            if self.turns < self.most_turns:
                 self.at_rest = True
                 base_call_soon(self, self.end_turn)
             else:
+                self.most_turns = SPUN_TURNS
                 self.spins()
                 self.resume()
 
@@ -1381,36 +1384,54 @@ class Session:
         self.buffers = []  # to overwrite after the call at hand
         self.everything = self.objects + (self.raws, self.calls, self.others, self.told, self.received)
         self.everything += self.addresses, self.sockets, self.openers, self.served, self.held, self.answers, self.askers
-        self.loop = testee.new_loop()
-        if testee.resolves:
+        self.testee = testee
+        self.begin()
+        Outside.session = self
+
+    def begin(self):
+        """Make a loop to live on."""
+        self.used = False  # whether there were connections, of which all has been forgotten
+        self.loop = self.testee.new_loop()
+        if self.testee.resolves:
             self.loop.resolve = self.resolve
         self.loop.set_debug(False)  # the environment may have asked for it
         self.loop.spins = self.spins
         self.loop.set_exception_handler(self.unhandled)
         asyncio.set_event_loop(self.loop)
-        Outside.session = self
 
     def run(self, commands):
         """Carry out commands; return the replies."""
-        return self.loop.drive(self.carry_out(commands))
+        commands, replies = iter(commands), []
+        while True:
+            self.loop.drive(self.carry_out(commands, replies))
+            if not self.used:
+                return replies
+            self.end()  # a faulty transport may have left something in the loop that comes in the way of the next one
+            self.begin()
+
+    def end(self):
+        """Close the loop; return the events of that and of what was done before."""
+        self.loop.close()
+        asyncio.set_event_loop(None)
+        events, self.events = self.events, []
+        if self.left:  # nobody is to hear of it that it complains
+            events, self.loop, self.left = [event for event in events if event["ev"] not in OUTSIDE], None, False
+            gc.collect()
+        return events
 
     def close(self):
         """Drop everything; return the events of that."""
         self.loop.drive(self.clean_up())
-        self.loop.close()
-        asyncio.set_event_loop(None)
-        events = list(self.events)
-        if self.left:  # nobody is to hear of it that it complains
-            events, self.loop = [event for event in events if event["ev"] not in OUTSIDE], None
-            gc.collect()
+        events = self.end()
         Outside.session = None
         return events
 
     # These run inside the loop, so the implementation is called as by a user's callback. Each yield lets it run until
     # nothing more happens.
 
-    def carry_out(self, commands):
-        loop, replies = self.loop, []
+    def carry_out(self, commands, replies):
+        """Carry out commands and add the replies, as far as they can live on the same loop."""
+        loop = self.loop
         for command in commands:
             try:
                 reply = COMMANDS[command["op"]](self, command)
@@ -1430,7 +1451,8 @@ class Session:
             if self.events or self.faults:
                 reply = self.complete(reply)
             replies.append(reply)
-        return replies
+            if self.used:
+                break
 
     def wait(self, holds, seconds):
         """Wait until something holds, the better part of which has been waited for by settling; return the reply."""
@@ -1710,6 +1732,7 @@ class Session:
             gc.collect()  # or else what the garbage has to say might be told in the middle of the next scenario
             if all_of_them:
                 del self.events[before:]
+                self.used = self.wired
                 self.wired, self.loop.moved, self.loop.idle_turns = False, None, type(self.loop).idle_turns
             else:
                 self.events[before:] = [event for event in self.events[before:] if event["ev"] not in OUTSIDE]
