@@ -153,7 +153,7 @@ language, a library. The rules are those of the asyncio documentation; "streamsp
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(newRun(), newRules(), newExplain(), newAdapters(), newCheck(), newReplay(), newPromote(), newBaseline(), newServe(), newMutants(), newVersion())
+	root.AddCommand(newRun(), newRules(), newExplain(), newAdapters(), newCheck(), newReplay(), newPromote(), newVectors(), newBaseline(), newServe(), newMutants(), newVersion())
 	return root
 }
 

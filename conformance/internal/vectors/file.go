@@ -33,8 +33,11 @@ func Read(name string, r io.Reader, catalogue *spec.Catalogue) (File, error) {
 
 func check(v *trace.Vector, catalogue *spec.Catalogue) error {
 	for _, id := range v.Rules {
-		if _, ok := catalogue.Rule(id); !ok {
+		switch rule, ok := catalogue.Rule(id); {
+		case !ok:
 			return fmt.Errorf("there is no rule %q", id)
+		case rule.Scope == spec.Guidance:
+			return fmt.Errorf("%s is guidance, by which nothing is judged", id)
 		}
 	}
 	if since, until := versions(catalogue, v.Rules); v.Since != since || v.Until != until {

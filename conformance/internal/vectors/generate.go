@@ -50,7 +50,7 @@ func Generate(ctx context.Context, catalogue *spec.Catalogue) ([]File, error) {
 			if err != nil {
 				return nil, err
 			}
-			if len(v.Rules) == 0 || quirky(v, catalogue) {
+			if len(v.Rules) == 0 {
 				continue
 			}
 			fresh := false
@@ -65,14 +65,6 @@ func Generate(ctx context.Context, catalogue *spec.Catalogue) ([]File, error) {
 		files = append(files, f)
 	}
 	return files, nil
-}
-
-// quirky tells whether the program does what CPython answers by accident: either outcome passes, so what follows is open.
-func quirky(v *trace.Vector, catalogue *spec.Catalogue) bool {
-	return slices.ContainsFunc(v.Rules, func(id string) bool {
-		rule, _ := catalogue.Rule(id)
-		return rule.Level == spec.Quirk
-	})
 }
 
 // sights are what there is to see in a vector: the rules that are exercised, and which outcome follows upon which, by their kinds
