@@ -25,10 +25,10 @@ func Shrink(ctx context.Context, p Program, budget time.Duration, breaks func(co
 		s.simplifyCommands()
 		s.lowerTogether()
 	}
-	s.try(s.best.usual())
 	if within.Err() != nil {
-		return s.best, ctx.Err()
+		s.ctx, s.err = ctx, ctx.Err() // names are worth one try more
 	}
+	s.try(s.best.usual())
 	return s.best, s.err
 }
 
