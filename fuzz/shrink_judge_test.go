@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/streamspec/streamspec/spec/trace"
 )
 
-// A tampered adapter is the reference with its replies changed.
+// A tampered adapter is the reference with its replies changed. One that is empty then stands for a crash.
 type tampered struct {
 	adapter.Adapter
 	change func(*trace.Command, *trace.Reply)
@@ -31,7 +32,9 @@ type tamperedSession struct {
 func (s tamperedSession) Do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error) {
 	replies, err := s.Session.Do(ctx, commands)
 	for i := range replies {
-		s.change(&commands[i], &replies[i])
+		if s.change(&commands[i], &replies[i]); reflect.ValueOf(replies[i]).IsZero() {
+			return replies[:i], &adapter.Failure{Kind: adapter.Crash, Text: "it has crashed"}
+		}
 	}
 	return replies, err
 }
@@ -70,6 +73,22 @@ func TestShrinkOnAFaultyAdapter(t *testing.T) {
 				}
 			},
 			"reader.readexactly.exactly-n", `r = reader.make(); r.feed_data("aaaa"); c1 = r.readexactly(4)`,
+		},
+		"a crash": {
+			func(c *trace.Command, r *trace.Reply) {
+				if c.Op == trace.ReaderFeedData && len(c.Data.Bytes) > 16 {
+					*r = trace.Reply{}
+				}
+			},
+			string(adapter.Crash), `r = reader.make(); r.feed_data("aaaaaaaaaaaaaaaaa")`,
+		},
+		"a call that never ends": {
+			func(c *trace.Command, r *trace.Reply) {
+				if c.Op == trace.ReaderReadLine && r.Returned != nil {
+					r.Returned, r.Pending = nil, c.As
+				}
+			},
+			"reader.readline.through-first-lf", `r = reader.make(); r.feed_data("\n"); c1 = r.readline()`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
