@@ -20,6 +20,7 @@ type plot struct {
 	counts     map[string]int // of names, by what they begin with
 	things     []*thing
 	calls      []string // that may still be pending
+	held       []string // those that wait to be released
 	hasty      int      // of a hundred commands so many do not settle
 	limit      int      // of readers, about
 	separators []string // that data are made of and read for
@@ -29,11 +30,13 @@ type plot struct {
 
 // A thing is an object that the program has made.
 type thing struct {
-	name string
-	kind string // as in the table: reader, transport, raw end, protocol, writer, server, address
-	mock bool   // a transport that only records; a reader protocol
-	end  *end   // the connection that it belongs to; nil: none
-	ends bool   // a protocol that may end the connection; a reader protocol that has lost it
+	name   string
+	kind   string        // as in the table: reader, transport, raw end, protocol, writer, server, address
+	of     trace.EndKind // of an address
+	mock   bool          // a transport that only records; a reader protocol
+	end    *end          // the connection that it belongs to; nil: none
+	server *serving      // of a server
+	ends   bool          // a protocol that may end the connection; a reader protocol that has lost it
 }
 
 // An end is a raw end and what is on the other side of it.
@@ -141,10 +144,14 @@ func (p *plot) command(op trace.Op) (trace.Command, bool) {
 	var on *thing
 	if row.On != "" {
 		if row.On == "call" {
-			if len(p.calls) == 0 {
+			from := p.calls
+			if op == trace.Release {
+				from = p.held
+			}
+			if len(from) == 0 {
 				return c, false
 			}
-			c.On = p.calls[p.chance.Intn(len(p.calls))]
+			c.On = from[p.chance.Intn(len(from))]
 		} else if on = p.subject(op, row.On); on == nil {
 			return c, false
 		} else {
@@ -198,12 +205,23 @@ func (p *plot) emit(c trace.Command) {
 		p.add(&thing{name: c.As, kind: "writer", mock: true})
 	case trace.ProtocolMake:
 		p.add(&thing{name: c.As, kind: "protocol", ends: endsConnections(c.Program)})
+	case trace.RawConnect:
+		p.connected(&c)
+	case trace.ServerContext:
+		if c.Serve == nil {
+			p.held = append(p.held, c.As)
+		}
+	case trace.Release:
+		p.held = slices.DeleteFunc(p.held, func(name string) bool { return name == c.On })
 	case trace.RawMake:
 		p.add(&thing{name: c.As, kind: "raw end", end: &end{kind: c.Kind}})
 	case trace.ConnectionOpen, trace.StreamOpen:
-		p.open(&c)
+		p.opened(&c)
 	}
 	if t := p.thing(c.On); t != nil {
+		if t.server != nil {
+			t.server.note(&c)
+		}
 		if t.end != nil {
 			t.end.note(&c)
 		}
@@ -255,6 +273,8 @@ func (t *thing) can(op trace.Op) bool {
 		if t.mock {
 			return false
 		}
+	case "server":
+		return t.server.can(op)
 	}
 	e := t.end
 	if e == nil {
@@ -389,7 +409,27 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 				c.Separators = append(c.Separators, trace.Data{Bytes: trace.Bytes(p.separators[ch.Intn(len(p.separators))])})
 			}
 		}
+	case "address":
+		t := p.one(func(t *thing) bool { return t.kind == "address" })
+		if t == nil {
+			return !a.Required
+		}
+		c.Address, c.Kind = t.name, t.of
+	case "serve":
+		if optional(30) {
+			c.Serve = trace.Bool(true)
+		}
+	case "ms":
+		if c.Op != trace.ClockAdvance {
+			return !a.Required
+		}
+		c.Ms = oneOf(ch, 1, 50, 100, 250, 300, 1000, 60000)
+	case "state":
+		c.State = oneOf(ch, trace.Free, trace.Live)
 	case "kind":
+		if c.Op == trace.RawConnect {
+			return true // that of the address
+		}
 		if c.Op == trace.StreamOpen && c.Raw != "" {
 			return true
 		}
@@ -485,8 +525,8 @@ func (p *plot) connect(by trace.Op) {
 	p.make(by)
 }
 
-// open notes what a command opens.
-func (p *plot) open(c *trace.Command) {
+// opened notes what a command opens.
+func (p *plot) opened(c *trace.Command) {
 	raw := p.thing(c.Raw)
 	if raw == nil {
 		return
@@ -494,15 +534,19 @@ func (p *plot) open(c *trace.Command) {
 	raw.end.opened = true
 	raw.end.closed = c.Op == trace.ConnectionOpen && p.thing(c.Protocol).ends
 	raw.end.ready = !c.NoSettle
-	add := func(kind string) { p.add(&thing{name: c.As + "." + kind, kind: kind, end: raw.end}) }
-	add("transport")
+	p.add(&thing{name: c.As + ".transport", kind: "transport", end: raw.end})
 	if c.Op == trace.StreamOpen {
-		if raw.end.kind != trace.WritePipe {
-			add("reader")
-		}
-		if raw.end.kind != trace.ReadPipe {
-			add("writer")
-		}
+		p.parts(c.As, raw.end)
+	}
+}
+
+// parts adds the reader and the writer of a stream.
+func (p *plot) parts(call string, e *end) {
+	if e.kind != trace.WritePipe {
+		p.add(&thing{name: call + ".reader", kind: "reader", end: e})
+	}
+	if e.kind != trace.ReadPipe {
+		p.add(&thing{name: call + ".writer", kind: "writer", end: e})
 	}
 }
 

@@ -45,6 +45,9 @@ func (r *receiving) pause(c *connection, a *action) {
 		return
 	}
 	r.paused, r.held, r.slack = true, true, c.slackFor(a)
+	if c.exact && a.in == "" && !a.rested && c.raw.kind == trace.ReadPipe && c.raw.closed {
+		r.slack = 1 // the end has been noticed, and is told in the next turn
+	}
 	r.early = a.own && a.in == trace.ConnectionMade
 	c.exercise("transport.read.paused-is-silent")
 	if r.early {
