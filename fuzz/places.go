@@ -14,7 +14,7 @@ type serving struct {
 	address   string
 	coroutine bool
 	holds     map[int]bool // the calls of its callback, by number, that wait to be released
-	serves    bool // it certainly accepts
+	serves    bool         // it certainly accepts
 	closed    bool
 	clients   int
 }

@@ -478,6 +478,7 @@ func (c *connection) breakOwed(d debt) {
 // condemn notes that the implementation has to close the connection by itself, by a rule that may not be in force.
 func (c *connection) condemn(rule string, abort bool) {
 	if c.shut() {
+		c.out.unclear = c.out.unclear || abort && !c.lost // what was queued may be flushed or not
 		return
 	}
 	c.adrift, c.out.sure = true, 0 // whether it flushes first is nowhere said
