@@ -4,8 +4,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   = golang.org/x/perf/cmd/benchstat@latest
 BIN         = bin/streamspec
 PYTHON     ?= python3
+FUZZTIME   ?= 60s
 
-.PHONY: run test bench bench-python lint generate exhaustive mutants pythons uvloop loops pypy build clean
+.PHONY: run test bench bench-python lint generate exhaustive mutants pythons uvloop loops pypy fuzz fuzz-smoke fuzz-rates build clean
 
 build:
 	go build -o $(BIN) ./conformance/cmd/streamspec
@@ -47,6 +48,15 @@ loops: build ## every event loop of PyPI that has a baseline, likewise
 
 pypy: build ## PyPy, of Debian's packages where there is none yet
 	sh scripts/pypy.sh $(BIN) --jobs 2
+
+fuzz: ## Go's fuzzing engine on every target, each for FUZZTIME
+	bash scripts/fuzz.sh $(FUZZTIME)
+
+fuzz-smoke: ## the same for a few seconds each
+	bash scripts/fuzz.sh 4s
+
+fuzz-rates: ## what an input of each target takes, beside a target that does nothing
+	bash scripts/fuzz.sh 4s rates
 
 bench: ## side by side with bufio and others, in one run; read the ratios
 	go test -run '^$$' -bench . -count 6 ./reference/... ./conformance/... | tee bench.out

@@ -84,6 +84,11 @@ func (j *Judge) NewMonitor() *monitor.Monitor {
 	return monitor.New(monitor.Options{Settling: j.Description.Settling, BestEffort: j.Description.BestEffort, InForce: j.InForce})
 }
 
+// NewSession begins a session of the implementation.
+func (j *Judge) NewSession(ctx context.Context) (adapter.Session, error) {
+	return j.adapter.NewSession(ctx)
+}
+
 // Lacks tells whether the implementation lacks a capability that some command of the program needs.
 func (j *Judge) Lacks(p Program) bool {
 	for i := range p {

@@ -16,7 +16,7 @@ type Bytes []byte
 const (
 	longBytes   = 256     // below this length a plain string is always written
 	longRun     = 64      // a run of one byte at least this long is written in repeat form
-	maxExpanded = 1 << 28 // bytes; repeat forms that stand for more, alone or in a list, are refused
+	maxExpanded = 1 << 28 // bytes; repeat forms that stand for more, alone, in a list or in one another, are refused
 )
 
 // MarshalJSON implements [json.Marshaler].
@@ -92,7 +92,7 @@ func appendLatin1(out, b []byte) []byte {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (b *Bytes) UnmarshalJSON(in []byte) error {
-	out, err := decodeBytes(nil, in)
+	out, err := new(expansion).decode(nil, in)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,11 @@ func (b *Bytes) UnmarshalJSON(in []byte) error {
 	return nil
 }
 
-func decodeBytes(out, in []byte) ([]byte, error) {
+// An expansion counts the bytes that repeat forms have been made into, those included of which less is left in the end: a few of
+// them, one in the other, would be endless work.
+type expansion struct{ made int }
+
+func (x *expansion) decode(out, in []byte) ([]byte, error) {
 	in = bytes.TrimSpace(in)
 	if len(in) == 0 {
 		return nil, fmt.Errorf("bytes: nothing where a string, a repeat form or a list was due")
@@ -113,19 +117,24 @@ func decodeBytes(out, in []byte) ([]byte, error) {
 		return decodeLatin1(out, in)
 	case '{':
 		var form struct {
-			Repeat *Bytes `json:"repeat"`
-			Times  *int   `json:"times"`
+			Repeat json.RawMessage `json:"repeat"`
+			Times  *int            `json:"times"`
 		}
 		if err := strict(in, &form); err != nil {
 			return nil, fmt.Errorf("bytes: %w", err)
 		}
-		if form.Repeat == nil || form.Times == nil || *form.Times < 0 {
+		if form.Repeat == nil || string(form.Repeat) == "null" || form.Times == nil || *form.Times < 0 {
 			return nil, fmt.Errorf("bytes: a repeat form has a string and a count that is not negative: %.80s", in)
 		}
-		if len(*form.Repeat) > 0 && *form.Times > (maxExpanded-len(out))/len(*form.Repeat) {
+		repeat, err := x.decode(nil, form.Repeat)
+		if err != nil {
+			return nil, err
+		}
+		if len(repeat) > 0 && *form.Times > (maxExpanded-max(x.made, len(out)))/len(repeat) {
 			return nil, fmt.Errorf("bytes: with this repeat form it is more than %d bytes: %.80s", maxExpanded, in)
 		}
-		return append(out, bytes.Repeat(*form.Repeat, *form.Times)...), nil
+		x.made += len(repeat) * *form.Times
+		return append(out, bytes.Repeat(repeat, *form.Times)...), nil
 	case '[':
 		var parts []json.RawMessage
 		if err := json.Unmarshal(in, &parts); err != nil {
@@ -133,7 +142,7 @@ func decodeBytes(out, in []byte) ([]byte, error) {
 		}
 		for _, part := range parts {
 			var err error
-			if out, err = decodeBytes(out, part); err != nil {
+			if out, err = x.decode(out, part); err != nil {
 				return nil, err
 			}
 		}

@@ -131,6 +131,8 @@ func TestBytesRefuse(t *testing.T) {
 		`{"repeat":{"repeat":"a","times":100000},"times":100000}`:   "more than 268435456 bytes",
 		`{"repeat":{"repeat":"€","times":2},"times":2}`:             "U+20AC",
 		`["a",{"repeat":"a","times":268435456}]`:                    "more than 268435456 bytes",
+		// of which nothing is left, but it would be work
+		`[{"repeat":{"repeat":"a","times":200000000},"times":0},{"repeat":{"repeat":"a","times":200000000},"times":0}]`: "more than 268435456 bytes",
 	} {
 		b := Bytes("as before")
 		err := json.Unmarshal([]byte(in), &b)

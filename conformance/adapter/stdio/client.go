@@ -288,21 +288,30 @@ func (s *session) run(ctx context.Context, commands []trace.Command) ([]trace.Re
 	if err != nil {
 		return nil, err
 	}
+	replies, wrong := decodeReplies(raw, what, commands)
+	if wrong != "" {
+		return replies, s.child.fail(adapter.Error, wrong)
+	}
+	return replies, nil
+}
+
+// decodeReplies judges the result of session.run. Of a result that is wrong it says so, and returns the replies before that.
+func decodeReplies(raw json.RawMessage, what asked, commands []trace.Command) (replies []trace.Reply, wrong string) {
 	var result runResult
 	if err := decodeStrict(raw, &result); err != nil {
-		return nil, s.child.fail(adapter.Error, fmt.Sprintf("the result of %s %v: %s", what, err, quote(raw)))
+		return nil, fmt.Sprintf("the result of %s %v: %s", what, err, quote(raw))
 	}
 	if len(result.Replies) != len(commands) || result.Replies == nil {
-		return nil, s.child.fail(adapter.Error, fmt.Sprintf("the result of %s has %s, one for each command is required: %s",
-			what, count(len(result.Replies), "reply", "replies"), quote(raw)))
+		return nil, fmt.Sprintf("the result of %s has %s, one for each command is required: %s",
+			what, count(len(result.Replies), "reply", "replies"), quote(raw))
 	}
 	for i := range result.Replies {
 		if err := checkReply(&commands[i], &result.Replies[i]); err != nil {
-			return result.Replies[:i], s.child.fail(adapter.Error, fmt.Sprintf("reply %d of %d, to %s, breaks its contract: %v: %s",
-				i+1, len(commands), &commands[i], err, quoteJSON(result.Replies[i])))
+			return result.Replies[:i], fmt.Sprintf("reply %d of %d, to %s, breaks its contract: %v: %s",
+				i+1, len(commands), &commands[i], err, quoteJSON(result.Replies[i]))
 		}
 	}
-	return result.Replies, nil
+	return result.Replies, ""
 }
 
 func checkReply(c *trace.Command, r *trace.Reply) error {

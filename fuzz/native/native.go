@@ -1,0 +1,24 @@
+// Package native has targets for engines that look for inputs by coverage: Go's own, for which the package's tests have a function
+// each, and libFuzzer, for which there is the program in libfuzzer. The inputs are bytes as they are, so that both understand the
+// same corpus.
+package native
+
+import (
+	"github.com/streamspec/streamspec/conformance/adapter/reference"
+	"github.com/streamspec/streamspec/fuzz"
+)
+
+// A Target is run with one input after the other, by one goroutine. An error is a find.
+type Target interface{ Run(data []byte) error }
+
+// Targets are all targets, by the names of their functions for Go's engine.
+var Targets = map[string]func() Target{
+	"FuzzNothing": Nothing, "FuzzReader": Reader,
+	"FuzzWireClient": WireClient, "FuzzWireServer": WireServer, "FuzzCatalogue": Catalogue, "FuzzTranscript": Transcript, "FuzzBytes": Bytes,
+}
+
+// Nothing does nothing: what it takes is the engine's own.
+func Nothing() Target { return parser(func([]byte) error { return nil }) }
+
+// Reader has the reference's reader carry out programs.
+func Reader() Target { return &programs{kind: fuzz.Readers, adapter: reference.New} }

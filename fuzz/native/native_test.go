@@ -1,0 +1,39 @@
+package native
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// corpus is where the inputs are that the engines begin with: a directory of raw files for each target.
+const corpus = "../../fixtures/corpus"
+
+// run has Go's engine look for inputs, beginning with those of the corpus.
+func run(f *testing.F) {
+	target := Targets[f.Name()]()
+	files, err := filepath.Glob(filepath.Join(corpus, f.Name(), "*"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := target.Run(data); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzNothing(f *testing.F)    { run(f) }
+func FuzzReader(f *testing.F)     { run(f) }
+func FuzzWireClient(f *testing.F) { run(f) }
+func FuzzWireServer(f *testing.F) { run(f) }
+func FuzzCatalogue(f *testing.F)  { run(f) }
+func FuzzTranscript(f *testing.F) { run(f) }
+func FuzzBytes(f *testing.F)      { run(f) }
