@@ -156,6 +156,9 @@ func (k *wait) received(returned *trace.Value, raised *trace.Error) {
 		c.out.unclear = true // what was taken by then is lost
 		return
 	}
+	if raised != nil && c.raw.kind == trace.TCP && c.shut() && len(c.raw.sent) > c.in.delivered {
+		c.out.unclear = true // what is sent to a closed socket makes the system reset the connection, whatever is under way
+	}
 	o := &c.out
 	from := len(k.raw.received) - len(data)
 	if len(data) > 0 {
