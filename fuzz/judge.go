@@ -17,7 +17,7 @@ import (
 type Options struct {
 	Target   spec.Version  // the documented version to judge by; zero: what the adapter says it implements
 	Lenient  bool          // only MUST rules count, and not SHOULD and DEFACTO ones
-	Deadline time.Duration // how long a program may take; zero: [DefaultDeadline]
+	Deadline time.Duration // how long a program may take besides what it waits for by itself; zero: [DefaultDeadline]
 	// Patience is how long is waited for what an implementation whose settling is not exact still owes when a program has ended;
 	// zero: [DefaultPatience].
 	Patience time.Duration
@@ -286,9 +286,7 @@ func (l *Line) batch(ctx context.Context, programs []Program) (verdicts []*Verdi
 		}
 		commands = append(commands, p...)
 	}
-	deadline, cancel := context.WithTimeout(ctx, l.j.options.Deadline)
-	defer cancel()
-	replies, err := l.do(deadline, commands)
+	replies, err := l.do(ctx, commands)
 	if ctx.Err() != nil {
 		l.session = nil
 		return nil, ctx.Err()
@@ -311,7 +309,7 @@ func (l *Line) batch(ctx context.Context, programs []Program) (verdicts []*Verdi
 		}
 		replies = replies[len(p):]
 		if l.mayOwe(p) && failure == nil {
-			l.collect(deadline, v)
+			l.collect(ctx, v)
 		}
 		v.Violations = l.violations()
 	}
@@ -327,8 +325,16 @@ func (l *Line) batch(ctx context.Context, programs []Program) (verdicts []*Verdi
 	return verdicts, nil
 }
 
-// do has the session carry out commands.
+// do has the session carry out commands. What they wait for by themselves comes on top of the time that they may take.
 func (l *Line) do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error) {
+	limit := l.j.options.Deadline
+	for i := range commands {
+		if c := &commands[i]; c.Op == trace.Run || c.Op == trace.RawRecv {
+			limit += time.Duration(c.Ms) * time.Millisecond
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	if l.session == nil {
 		s, err := l.j.adapter.NewSession(ctx)
 		if err != nil {

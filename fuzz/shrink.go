@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"github.com/streamspec/streamspec/spec/trace"
@@ -60,7 +61,7 @@ func (j *Judge) Shrink(ctx context.Context, v *Verdict, rule string, budget time
 	for _, patient := range []*Judge{&hasty, j} {
 		small := v
 		p, err := Shrink(ctx, v.Program, budget, func(ctx context.Context, p Program) (bool, error) {
-			w, err := breaks(ctx, patient, p)
+			w, err := breaks(ctx, patient, p.hurried(patient.options.Patience))
 			if w != nil && ctx.Err() == nil {
 				small = w
 			}
@@ -81,6 +82,17 @@ const (
 	hastyDeadline = 5 * time.Second
 	hastyPatience = time.Second
 )
+
+// hurried is the program with no more patience than is given in what it waits for.
+func (p Program) hurried(patience time.Duration) Program {
+	out := slices.Clone(p)
+	for i := range out {
+		if c := &out[i]; c.Op == trace.Run {
+			c.Ms = min(c.Ms, int(patience.Milliseconds()))
+		}
+	}
+	return out
+}
 
 // hash tells programs apart.
 func (p Program) hash() [sha256.Size]byte {
