@@ -77,7 +77,7 @@ func (p *plot) serve() {
 	if s.coroutine {
 		serve.Callback = trace.Coroutine
 	}
-	if chance(c, 60) {
+	if chance(c, 60) && p.limit != defaultLimit {
 		serve.Limit = trace.Int(p.limit)
 	}
 	if chance(c, 15) {
@@ -161,7 +161,7 @@ func (p *plot) connected(c *trace.Command) {
 func (p *plot) open() {
 	kind := p.kindOfPlace()
 	open := trace.Command{Op: trace.StreamOpen, Kind: kind, Address: p.place(kind, trace.Live)}
-	if chance(p.chance, 60) {
+	if p.limit != defaultLimit {
 		open.Limit = trace.Int(p.limit)
 	}
 	open.As = p.name("c")

@@ -56,7 +56,7 @@ type end struct {
 func newPlot(g *Generator, t theme, c gofuzz.Continue) *plot {
 	p := &plot{g: g, theme: t, chance: c, counts: map[string]int{}, limit: int(draw[readerLimit](c)), high: int(draw[mark](c))}
 	p.hasty = oneOf(c, 0, 0, 0, 15, 40, 80)
-	for range 1 + c.Intn(3) {
+	for range oneOf(c, 1, 2, 2, 3) {
 		p.separators = append(p.separators, string(draw[separator](c)))
 	}
 	return p
@@ -196,6 +196,9 @@ func (p *plot) emit(c trace.Command) {
 	}
 	switch c.Op {
 	case trace.ReaderMake:
+		if c.Limit != nil && *c.Limit <= 0 {
+			break
+		}
 		p.add(&thing{name: c.As, kind: "reader"})
 	case trace.MockMake:
 		p.add(&thing{name: c.As, kind: "transport", mock: true})
@@ -359,11 +362,14 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 	optional := func(percent int) bool { return a.Required || chance(ch, percent) }
 	switch a.Name {
 	case "limit":
-		if optional(95) {
+		switch {
+		case c.Op == trace.ReaderMake && chance(ch, 1):
+			c.Limit = trace.Int(-ch.Intn(2)) // which is refused
+		case p.limit != defaultLimit:
 			c.Limit = trace.Int(p.limit)
 		}
 	case "can_pause":
-		if chance(ch, 10) {
+		if chance(ch, 20) {
 			c.CanPause = trace.Bool(false)
 		}
 	case "transport":
@@ -399,14 +405,15 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 	case "n":
 		p.number(c, on, optional)
 	case "separator":
-		if chance(ch, 80) {
-			c.Separator = trace.D(p.separators[ch.Intn(len(p.separators))])
+		if chance(ch, 60) {
+			d := p.separator()
+			c.Separator = &d
 		}
 	case "separators":
-		if c.Separator == nil && p.g.d.Has(trace.CapTupleSeparators) && chance(ch, 80) {
+		if c.Separator == nil && p.g.d.Has(trace.CapTupleSeparators) && chance(ch, 75) {
 			c.Separators = []trace.Data{}
-			for range 1 + ch.Intn(3) {
-				c.Separators = append(c.Separators, trace.Data{Bytes: trace.Bytes(p.separators[ch.Intn(len(p.separators))])})
+			for range oneOf(ch, 0, 1, 2, 2, 2, 3, 3) {
+				c.Separators = append(c.Separators, p.separator())
 			}
 		}
 	case "address":

@@ -64,7 +64,12 @@ var peers = map[trace.Op]int{
 var themes = []theme{
 	{
 		name: "reader", needs: []trace.Capability{trace.CapReader}, share: 24, long: 16,
-		begin:   func(p *plot) { p.makeReader() },
+		begin: func(p *plot) {
+			p.makeReader()
+			if chance(p.chance, 10) {
+				p.makeReader() // which has nothing to do with the other
+			}
+		},
 		weights: merge(reads, feeds, controls),
 	},
 	{

@@ -24,13 +24,15 @@ type (
 
 // values are the functions by which gofuzz draws them.
 var values = []any{
-	func(l *readerLimit, c gofuzz.Continue) { *l = readerLimit(oneOf(c, 1, 2, 3, 4, 4, 5, 8, 16)) },
+	func(l *readerLimit, c gofuzz.Continue) {
+		*l = readerLimit(oneOf(c, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 8, 8, 16, defaultLimit))
+	},
 	func(m *mark, c gofuzz.Continue) { *m = mark(oneOf(c, 0, 0, 1, 2, 10, 100, 1000, 4096, 65536)) },
 	func(n *few, c gofuzz.Continue) { *n = few(oneOf(c, 0, 0, 1, 1, 1, 2, 2, 3, 4)) },
 	func(n *letters, c gofuzz.Continue) { *n = letters(oneOf(c, 0, 0, 1, 1, 1, 2, 3)) },
 	func(n *bulk, c gofuzz.Continue) { *n = bulk(oneOf(c, 10, 1000, 4096, 20000, 70000, 70000, 250000)) },
 	func(s *separator, c gofuzz.Continue) {
-		*s = separator(oneOf(c, "\n", "\n", ";", "SEP", "\r\n", "aa", "aba", "AB", "ABC", "BC", "a", "\x00\xff"))
+		*s = separator(oneOf(c, "\n", "\n", ";", "SEP", "\r\n", "\r", "aa", "aba", "AB", "ABC", "BC", "B", "a", "\x00\xff"))
 	},
 	func(f *dataForm, c gofuzz.Continue) {
 		*f = dataForm(oneOf(c, trace.ByteArray, trace.View, trace.Wide, trace.Mutated, trace.Mutated))
@@ -42,6 +44,9 @@ var values = []any{
 		*k = connectionOf(oneOf(c, trace.Unix, trace.Unix, trace.Unix, trace.TCP, trace.ReadPipe, trace.WritePipe, trace.WritePipe))
 	},
 }
+
+// defaultLimit is the limit of a reader that was made without one, bytes. A program with it makes its readers so.
+const defaultLimit = 65536
 
 // oneOf draws one of the values.
 func oneOf[T any](c gofuzz.Continue, values ...T) T { return values[c.Intn(len(values))] }
@@ -139,4 +144,12 @@ func (p *plot) size() int {
 	default:
 		return 1 + c.Intn(4)
 	}
+}
+
+// separator draws one of the program's separators, and seldom one that has to be refused.
+func (p *plot) separator() trace.Data {
+	if chance(p.chance, 2) {
+		return trace.Data{Bytes: trace.Bytes{}}
+	}
+	return trace.Data{Bytes: trace.Bytes(p.separators[p.chance.Intn(len(p.separators))])}
 }

@@ -301,8 +301,14 @@ func (r *reader) after(c *trace.Command, reply *trace.Reply, subject bool) {
 		}
 	}
 	r.flow.judge(r, c, reply, seen)
-	r.states = distinct(r.states)
+	if r.lost = r.lost || len(r.states) > mostStates; !r.lost {
+		r.states = distinct(r.states)
+	}
 }
+
+// mostStates is how many states a reader may be in for all that is known. Many calls that are started, woken and cancelled before the
+// implementation runs have ever more orders to run in; beyond this the reader is not judged any more.
+const mostStates = 1000
 
 // distinct drops states that are equal to others: orders that differed on the way often come to the same. Were they kept,
 // each call that is started without settling would double their number. The list is changed in place.
