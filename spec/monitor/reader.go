@@ -329,8 +329,9 @@ func distinct(states []state) []state {
 // identity, so states in which there are any may be kept although they are equal.
 func (s state) equal(o state) bool {
 	sameException := s.exception == o.exception || s.exception != nil && o.exception != nil && *s.exception == *o.exception
-	return sameException && string(s.buf) == string(o.buf) && s.eof == o.eof && s.waiter == o.waiter && s.fresh == o.fresh && s.taken == o.taken && s.origin == o.origin &&
-		s.kept == o.kept && slices.EqualFunc(s.ended, o.ended, ending.same) && s.refusal == nil && o.refusal == nil && s.late == o.late && s.woken == o.woken
+	return sameException && s.eof == o.eof && s.waiter == o.waiter && s.fresh == o.fresh && s.taken == o.taken && s.origin == o.origin &&
+		s.kept == o.kept && slices.EqualFunc(s.ended, o.ended, ending.same) && s.refusal == nil && o.refusal == nil && s.late == o.late && s.woken == o.woken &&
+		string(s.buf) == string(o.buf)
 }
 
 // same tells whether two endings are one and the same, reached by two ways.
