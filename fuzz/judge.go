@@ -216,6 +216,9 @@ func (l *Line) Run(ctx context.Context, programs []Program) ([]*Verdict, error) 
 	for len(programs) > 0 {
 		n := l.together(programs)
 		done, err := l.batch(ctx, programs[:n])
+		if n > 1 && err == nil && done[0].unanswered() {
+			done, err = l.apart(ctx, programs[:n], done[0].Failure)
+		}
 		verdicts = append(verdicts, done...)
 		if err != nil {
 			return verdicts, err
@@ -239,6 +242,23 @@ func (l *Line) Run(ctx context.Context, programs []Program) ([]*Verdict, error) 
 			verdicts[len(verdicts)-len(done)+bad+1+i] = again[0]
 		}
 	}
+	return verdicts, nil
+}
+
+// unanswered tells whether the adapter failed before anything came back.
+func (v *Verdict) unanswered() bool { return v.Failure != nil && v.Steps[0].Reply == nil }
+
+// apart has the adapter carry out one by one what it failed at together, up to the program at fault. If it is none by itself the
+// last is held to be.
+func (l *Line) apart(ctx context.Context, programs []Program, failure *adapter.Failure) (verdicts []*Verdict, err error) {
+	for i := range programs {
+		done, err := l.batch(ctx, programs[i:i+1])
+		verdicts = append(verdicts, done...)
+		if err != nil || done[0].Failure != nil {
+			return verdicts, err
+		}
+	}
+	verdicts[len(verdicts)-1].Failure = failure
 	return verdicts, nil
 }
 
@@ -350,11 +370,11 @@ func (l *Line) judge(p Program, replies []trace.Reply) *Verdict {
 	l.monitor.Reset()
 	v := &Verdict{Program: p, Steps: make([]trace.Step, 0, len(p))}
 	for i := range p {
-		l.monitor.Before(&p[i])
 		if i >= len(replies) {
 			v.Steps = append(v.Steps, trace.Step{Command: p[i]})
-			break
+			continue
 		}
+		l.monitor.Before(&p[i])
 		l.monitor.After(&p[i], &replies[i])
 		v.Steps = append(v.Steps, trace.Step{Command: p[i], Reply: &replies[i]})
 		if fault := replies[i].Fault; fault != "" && v.Fault == "" {

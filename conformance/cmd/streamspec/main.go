@@ -19,6 +19,7 @@ import (
 	"github.com/streamspec/streamspec/conformance/adapter"
 	"github.com/streamspec/streamspec/conformance/adapter/stdio"
 	"github.com/streamspec/streamspec/conformance/internal/report"
+	"github.com/streamspec/streamspec/fuzz"
 )
 
 const issues = "https://github.com/streamspec/streamspec/issues"
@@ -71,6 +72,7 @@ func explainError(err error) (code int, text string) {
 	var (
 		e       *exit
 		option  *conformance.UsageError
+		corpus  *fuzz.CorpusError
 		command *stdio.CommandError
 		failure *adapter.Failure
 	)
@@ -79,7 +81,7 @@ func explainError(err error) (code int, text string) {
 		return report.ExitConformant, ""
 	case errors.As(err, &e):
 		return e.code, e.text
-	case errors.As(err, &option), errors.As(err, &command):
+	case errors.As(err, &option), errors.As(err, &command), errors.As(err, &corpus):
 		return report.ExitUsage, err.Error()
 	case errors.As(err, &failure):
 		text := "the adapter failed: " + failure.Text
@@ -153,7 +155,7 @@ language, a library. The rules are those of the asyncio documentation; "streamsp
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
-	root.AddCommand(newRun(), newRules(), newExplain(), newAdapters(), newCheck(), newReplay(), newPromote(), newVectors(), newBaseline(), newServe(), newMutants(), newVersion())
+	root.AddCommand(newRun(), newRules(), newExplain(), newAdapters(), newCheck(), newReplay(), newPromote(), newVectors(), newBaseline(), newServe(), newFuzz(), newMutants(), newVersion())
 	return root
 }
 
