@@ -319,7 +319,9 @@ func (c *Campaign) take() (block uint64, ok bool) {
 // work tries one block of programs after the other. No new one is begun when within has ended; what was found is looked at
 // nevertheless, until ctx ends.
 func (c *Campaign) work(ctx, within context.Context) error {
-	w := &worker{Campaign: c, write: c.o.Write(c.d, c.state.Seed), line: c.judge.NewLine(), exercised: map[string]int{}}
+	hasty := *c.judge // what hangs is confirmed with all patience
+	hasty.options.Deadline = min(hasty.options.Deadline, hastyDeadline)
+	w := &worker{Campaign: c, write: c.o.Write(c.d, c.state.Seed), line: hasty.NewLine(), exercised: map[string]int{}}
 	defer w.line.Close(context.WithoutCancel(ctx))
 	if c.o.Against != nil {
 		w.comparer = newComparer(c.judge, c.o.Against)
