@@ -307,9 +307,12 @@ func (c *connection) mayFail() bool {
 	return c.raw.reset || c.raw.closed && (c.out.unclear || len(c.out.bytes) > len(c.raw.received))
 }
 
-// mustFail tells whether it can only have been lost by the raw end's reset.
+// mustFail tells whether it can only have been lost by the raw end's reset, or by a failed write.
 func (c *connection) mustFail() bool {
-	return c.raw.reset && c.raw.kind == trace.TCP && !c.raw.shut && !c.closing && !c.eof && !c.out.eof
+	if c.raw.shut || c.closing || c.eof || c.out.eof {
+		return false
+	}
+	return c.raw.reset && c.raw.kind == trace.TCP || c.out.doomed && c.in.deaf()
 }
 
 // judgeLoss judges the argument of connection_lost.
@@ -535,7 +538,7 @@ func (c *connection) apply(a *action) {
 func (c *connection) close(a *action) {
 	if !c.closing {
 		c.closing, c.byWriter = true, a.command.Op == trace.WriterClose || a.command.Op == trace.WriterWriteEOF
-		c.in.closeSlack = c.slackFor(a)
+		c.in.closeSlack, c.in.closedAt = c.slackFor(a), c.raw.reached()
 		c.exercise("transport.base.close-stops-receiving")
 	}
 }

@@ -18,7 +18,20 @@ type receiving struct {
 	// How many callbacks may still come although reading is paused, the transport is closed, or has a new protocol: one that
 	// was under way already, where they run beside commands. While the command itself is carried out, any number.
 	slack, closeSlack, switchSlack int
+	// And what was under way then: none of it was sent later.
+	pausedAt, closedAt reach
 }
+
+// A reach is how far the peer had come: how many bytes it had sent, and whether it had ended.
+type reach struct {
+	sent  int
+	ended bool
+}
+
+func (r *raw) reached() reach { return reach{len(r.sent), r.ended()} }
+
+// deaf tells whether the end of the peer is certainly not noticed by reading.
+func (r *receiving) deaf() bool { return r.paused && !r.pausedAt.ended }
 
 // anyNumber of callbacks may come.
 const anyNumber = -1
@@ -44,7 +57,7 @@ func (r *receiving) pause(c *connection, a *action) {
 	if c.closing || r.paused {
 		return
 	}
-	r.paused, r.held, r.slack = true, true, c.slackFor(a)
+	r.paused, r.held, r.slack, r.pausedAt = true, true, c.slackFor(a), c.raw.reached()
 	if c.exact && a.in == "" && !a.rested && c.raw.kind == trace.ReadPipe && c.raw.closed {
 		r.slack = 1 // the end has been noticed, and is told in the next turn
 	}
@@ -122,13 +135,13 @@ func (c *connection) received(data []byte) {
 		c.breaks("protocol.stream.no-data-after-eof", "no data after end-of-stream")
 	case !bytes.HasPrefix(rest, data):
 		c.breaks("protocol.stream.data-in-order", "the beginning of "+trace.Bytes(rest).String())
-	case r.paused && use(&r.slack):
+	case r.paused && (use(&r.slack) || r.delivered+len(data) > r.pausedAt.sent):
 		rule := "transport.read.paused-is-silent"
 		if r.early {
 			rule = "transport.read.pause-in-connection-made"
 		}
 		c.breaks(rule, "no data while reading is paused")
-	case c.closing && use(&r.closeSlack):
+	case c.closing && (use(&r.closeSlack) || r.delivered+len(data) > r.closedAt.sent):
 		rule := "transport.base.close-stops-receiving"
 		if c.aborted {
 			rule = "transport.write.abort-stops-receiving"
@@ -151,7 +164,7 @@ func (c *connection) ended() {
 		c.breaks("protocol.stream.eof-at-most-once", "no second eof_received")
 	case !c.raw.ended() || r.delivered < len(c.raw.sent) && !c.closing && !c.mayFail():
 		c.breaks("protocol.stream.eof-when-peer-ends", "eof_received when the peer has ended and everything was delivered, not before")
-	case r.paused && use(&r.slack):
+	case r.paused && (use(&r.slack) || !r.pausedAt.ended):
 		c.breaks("transport.read.eof-waits-for-resume", "no end-of-stream while reading is paused")
 	}
 }

@@ -15,6 +15,7 @@ type writing struct {
 	dropped []byte  // written after close
 	eof     bool    // write_eof was called
 	piped   bool    // and that has closed a write pipe
+	doomed  bool    // something was written that the peer cannot take, as it has closed its end, which reading did not tell
 	unclear bool    // what was written cannot be told
 	empty   bool    // nothing was queued when that was asked for last, and nothing was written since
 
@@ -89,6 +90,7 @@ func (c *connection) write(a *action) {
 		if c.certain() && !c.closing && o.sure == len(o.bytes) {
 			o.sure += len(all)
 		}
+		o.doomed = o.doomed || c.raw.closed && c.socket() && c.told() && c.in.deaf()
 		o.bytes = append(o.bytes, all...)
 		o.pieces = append(o.pieces, piece{len(o.bytes), a.command.Op == trace.WriterWrite || a.command.Op == trace.WriterWriteLines, inList})
 		o.calls++
