@@ -6,7 +6,7 @@ BIN         = bin/streamspec
 PYTHON     ?= python3
 FUZZTIME   ?= 60s
 
-.PHONY: run test bench bench-python lint generate exhaustive mutants pythons uvloop loops pypy fuzz fuzz-smoke fuzz-rates build clean
+.PHONY: run test bench bench-python lint generate exhaustive mutants pythons uvloop loops pypy fuzz fuzz-smoke fuzz-rates libfuzzer build clean
 
 build:
 	go build -o $(BIN) ./conformance/cmd/streamspec
@@ -57,6 +57,9 @@ fuzz-smoke: ## the same for a few seconds each
 
 fuzz-rates: ## what an input of each target takes, beside a target that does nothing
 	bash scripts/fuzz.sh 4s rates
+
+libfuzzer: ## every target for libFuzzer, run for some seconds each; needs clang
+	bash scripts/libfuzzer.sh 5
 
 bench: ## side by side with bufio and others, in one run; read the ratios
 	go test -run '^$$' -bench . -count 6 ./reference/... ./conformance/... | tee bench.out

@@ -13,7 +13,7 @@ type Target interface{ Run(data []byte) error }
 
 // Targets are all targets, by the names of their functions for Go's engine.
 var Targets = map[string]func() Target{
-	"FuzzNothing": Nothing, "FuzzReader": Reader,
+	"FuzzNothing": Nothing, "FuzzReader": Reader, "FuzzStream": Stream, "FuzzTransport": Transport,
 	"FuzzWireClient": WireClient, "FuzzWireServer": WireServer, "FuzzCatalogue": Catalogue, "FuzzTranscript": Transcript, "FuzzBytes": Bytes,
 }
 
@@ -22,3 +22,9 @@ func Nothing() Target { return parser(func([]byte) error { return nil }) }
 
 // Reader has the reference's reader carry out programs.
 func Reader() Target { return &programs{kind: fuzz.Readers, adapter: reference.New} }
+
+// Stream has the reference's reader and writer over connections in memory carry out programs.
+func Stream() Target { return &programs{kind: fuzz.Streams, adapter: reference.InMemory} }
+
+// Transport has the reference's transports in memory carry out programs.
+func Transport() Target { return &programs{kind: fuzz.Transports, adapter: reference.InMemory} }

@@ -32,6 +32,8 @@ func run(f *testing.F) {
 
 func FuzzNothing(f *testing.F)    { run(f) }
 func FuzzReader(f *testing.F)     { run(f) }
+func FuzzStream(f *testing.F)     { run(f) }
+func FuzzTransport(f *testing.F)  { run(f) }
 func FuzzWireClient(f *testing.F) { run(f) }
 func FuzzWireServer(f *testing.F) { run(f) }
 func FuzzCatalogue(f *testing.F)  { run(f) }

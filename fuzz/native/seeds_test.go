@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/streamspec/streamspec/conformance/adapter/reference"
@@ -181,6 +182,25 @@ var seedPrograms = []seedProgram{
 		on("r", trace.ReaderException), size("r", trace.ReaderRead, 1), on("r", trace.ReaderSetException), with("r", trace.ReaderFeedData, "x"), size("r", trace.ReaderRead, 1)),
 	of("FuzzReader", "iteration", fuzz.Readers, 5, with("r", trace.ReaderFeedData, "a\nb\nc"), size("r", trace.ReaderIterate, 1), on("r", trace.ReaderIterate), on("r", trace.ReaderFeedEOF)),
 	of("FuzzReader", "none-or-empty", fuzz.Readers, 0, through(), through(""), size("r", trace.ReaderRead, 0), size("r", trace.ReaderReadExactly, -1), with("r", trace.ReaderFeedData, "")),
+
+	of("FuzzStream", "flow", fuzz.Streams, 0, with("s.writer", trace.WriterWrite, strings.Repeat("a", 64)), with("s.writer", trace.WriterWrite, strings.Repeat("b", 17)), on("s.writer", trace.WriterDrain),
+		on("s.transport", trace.TransportGetWriteBufferSize), size("w", trace.RawRecv, 12), size("w", trace.RawRecv, 1), on("s.writer", trace.WriterClose), on("s.writer", trace.WriterWaitClosed)),
+	of("FuzzStream", "lines", fuzz.Streams, 8, on("s.reader", trace.ReaderReadLine), with("w", trace.RawSend, "ab\ncd"), size("s.reader", trace.ReaderRead, 4), on("w", trace.RawShutdown),
+		on("s.reader", trace.ReaderReadLine), on("s.writer", trace.WriterWriteEOF), on("w", trace.RawRecv)),
+	of("FuzzStream", "reset", fuzz.Streams, 1, on("s.reader", trace.ReaderRead), with("s.writer", trace.WriterWrite, "aaaa"), on("s.writer", trace.WriterDrain), on("w", trace.RawReset),
+		on("s.writer", trace.WriterDrain), on("s.writer", trace.WriterWaitClosed), on("s.reader", trace.ReaderReadLine)),
+	of("FuzzStream", "overrun", fuzz.Streams, 0, with("w", trace.RawSend, "abcdefghijklmnop"), on("s.reader", trace.ReaderReadUntil), with("w", trace.RawSend, "more\n"), on("s.reader", trace.ReaderReadLine)),
+	of("FuzzStream", "nothing-to-nobody", fuzz.Streams, 3, on("w", trace.RawClose), on("s.writer", trace.WriterWaitClosed),
+		trace.Command{Op: trace.WriterWriteLines, On: "s.writer", Chunks: []trace.Data{{Bytes: trace.Bytes{}}, {Bytes: trace.Bytes{}}}}),
+	of("FuzzTransport", "echo", fuzz.Transports, 8, with("w", trace.RawSend, "a"), with("w", trace.RawSend, "b"), size("w", trace.RawRecv, 0), on("w", trace.RawShutdown), on("s.transport", trace.TransportClose)),
+	of("FuzzTransport", "marks", fuzz.Transports, 5, with("s.transport", trace.TransportWrite, strings.Repeat("a", 31)), trace.Command{Op: trace.TransportSetWriteBufferLimits, On: "s.transport", High: trace.Int(5), Low: trace.Int(1)},
+		size("w", trace.RawRecv, 16), trace.Command{Op: trace.TransportSetWriteBufferLimits, On: "s.transport", High: trace.Int(1), Low: trace.Int(5)}, on("s.transport", trace.TransportGetWriteBufferLimits)),
+	of("FuzzTransport", "paused", fuzz.Transports, 12, with("w", trace.RawSend, "a"), with("w", trace.RawSend, "b"), on("s.transport", trace.TransportIsReading), on("s.transport", trace.TransportResumeReading),
+		on("w", trace.RawShutdown), on("s.transport", trace.TransportResumeReading)),
+	of("FuzzTransport", "abort", fuzz.Transports, 16, with("s.transport", trace.TransportWrite, strings.Repeat("a", 127)), on("s.transport", trace.TransportAbort), on("s.transport", trace.TransportIsClosing),
+		with("s.transport", trace.TransportWrite, "late"), on("w", trace.RawRecv)),
+	of("FuzzTransport", "raises", fuzz.Transports, 24, with("w", trace.RawSend, "a"), with("w", trace.RawSend, "b"), with("w", trace.RawSend, "c"), on("s.transport", trace.TransportGetProtocol)),
+	of("FuzzTransport", "bye", fuzz.Transports, 28, with("w", trace.RawSend, "a"), on("w", trace.RawShutdown), on("s.transport", trace.TransportClose), on("w", trace.RawRecv)),
 }
 
 var byteForms = map[string]string{

@@ -207,3 +207,22 @@ func TestImmediateSend(t *testing.T) {
 		must(t, r.untilLost(t))
 	})
 }
+
+// TestNothingWrittenIsNothingSent holds that writes of nothing do not find out that the peer has gone.
+func TestNothingWrittenIsNothingSent(t *testing.T) {
+	near, far, err := MemoryPair(10)
+	must(t, err)
+	r := newRecorder()
+	tr, err := NewMemory(near, r, r.options())
+	must(t, err)
+	must(t, tr.PauseReading())
+	must(t, far.Close())
+	must(t, tr.Write(nil))
+	must(t, tr.WriteLines([][]byte{{}, {}}))
+	must(t, tr.WriteLines(nil))
+	if tr.IsClosing() {
+		t.Error("closing, though nothing was sent")
+	}
+	tr.Abort()
+	must(t, r.untilLost(t))
+}

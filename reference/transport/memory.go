@@ -72,6 +72,9 @@ func (m *MemoryConn) Reset() {
 	}
 }
 
+// Interrupt has Read, now or when it is called next, return an error unless it has bytes; until it is taken back with false.
+func (m *MemoryConn) Interrupt(on bool) { m.interrupt(on) }
+
 func (h *half) change(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -36,8 +36,11 @@ func (c *connection) WriteLines(chunks [][]byte) error {
 		return ErrWriteAfterEOF
 	}
 	if c.closing {
-		c.drop(slices.ContainsFunc(chunks, func(p []byte) bool { return len(p) > 0 }))
+		c.drop(some(chunks))
 		return nil
+	}
+	if !some(chunks) {
+		return nil // writer.write.empty-is-no-op, also where a send would fail
 	}
 	sent := 0
 	if c.queue.size == 0 {
@@ -55,6 +58,11 @@ func (c *connection) WriteLines(chunks [][]byte) error {
 	}
 	c.watch()
 	return nil
+}
+
+// some reports whether there is a byte among the chunks.
+func some(chunks [][]byte) bool {
+	return slices.ContainsFunc(chunks, func(p []byte) bool { return len(p) > 0 })
 }
 
 // drop drops a write, of some bytes or of none.

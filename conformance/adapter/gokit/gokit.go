@@ -13,6 +13,7 @@ package gokit
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"runtime"
 	"sync"
@@ -61,6 +62,11 @@ type Implementation struct {
 	NewWriter         func(t WriteTransport, p Protocol, r Reader) (Writer, error) // with a protocol of NewReaderProtocol; r may be nil
 	// Ends are the kinds of end that Connect and OpenStream take: [trace.TCP], [trace.Unix], [trace.ReadPipe], [trace.WritePipe].
 	Ends []trace.EndKind
+	// Memory makes a connection that holds up to so many bytes in either direction, and of which one end is the driver's. When it
+	// is not nil, the connections of raw.make are made by it instead of the operating system, whatever their kind: the
+	// implementation's end is [End.Memory]. As readers are, they are in a bubble, so that it is known when all is at rest. It does
+	// not go together with Open and Serve.
+	Memory func(size int) (Peer, io.Closer, error)
 	// Connect makes the transport of an end: of a pipe a [ReadTransport] or a [WriteTransport], else a [Transport].
 	Connect func(end End, p Protocol, report Report) (BaseTransport, error)
 	// OpenStream makes a reader, with that limit in bytes, and a writer of an end.
@@ -113,7 +119,9 @@ func (a *goAdapter) Describe(context.Context) (trace.Description, error) {
 	for _, kind := range a.impl.Ends {
 		if needed, ok := kind.Needs(); ok && !d.Has(needed) {
 			add(true, needed)
-			d.BestEffort = append(d.BestEffort, needed)
+			if a.impl.Memory == nil {
+				d.BestEffort = append(d.BestEffort, needed)
+			}
 		}
 	}
 	return d, SelfTest()

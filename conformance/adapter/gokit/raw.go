@@ -17,7 +17,8 @@ import (
 // the descriptor in a goroutine of its own.
 type raw struct {
 	kind  trace.EndKind
-	file  *os.File // nil when the far end is a regular file
+	file  *os.File // nil when the far end is a regular file, or in memory
+	peer  *memory  // instead of the file
 	far   far
 	taken bool // the far end is the implementation's
 
@@ -47,6 +48,9 @@ func (e *cutShort) Unwrap() error { return e.error }
 
 // makeRaw makes a connection.
 func (w *world) makeRaw(c *trace.Command) trace.Reply {
+	if w.impl.Memory != nil {
+		return w.makeInMemory(c)
+	}
 	if r := w.misses(c); r != nil {
 		return *r
 	}
@@ -64,12 +68,15 @@ func (r *raw) take() (End, error) {
 		return End{}, errors.New("the far end has been opened already")
 	}
 	r.taken = true
+	if r.peer != nil {
+		return End{Kind: r.kind, Memory: r.peer.far}, nil
+	}
 	return r.far.open(r.kind)
 }
 
 // receive starts to receive.
 func (w *world) receive(c *trace.Command, r *raw) trace.Reply {
-	if r.file == nil {
+	if r.file == nil && r.peer == nil {
 		return fault("%s has no raw end that could receive", c.On)
 	}
 	r.mu.Lock()
@@ -81,17 +88,25 @@ func (w *world) receive(c *trace.Command, r *raw) trace.Reply {
 	return w.start(&call{command: *c, target: r})
 }
 
+// done notes that nothing is received any more.
+func (r *raw) done() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.receiving = false
+}
+
 // receive takes n bytes from the kernel, fewer at the end of the stream; all to the end when n is negative. It calls moved
 // when it has taken some.
 func (r *raw) receive(ctx context.Context, n int, moved func()) ([]byte, error) {
+	defer r.done()
+	if r.peer != nil {
+		return r.peer.receive(ctx, n)
+	}
 	stop := context.AfterFunc(ctx, func() { _ = r.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer func() {
 		if !stop() {
 			_ = r.file.SetReadDeadline(time.Time{})
 		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.receiving = false
 	}()
 	conn, err := r.file.SyscallConn()
 	if err != nil {
@@ -136,6 +151,8 @@ func (r *raw) receive(ctx context.Context, n int, moved func()) ([]byte, error) 
 // onRaw carries out a call of a raw end.
 func (w *world) onRaw(c *trace.Command, r *raw) trace.Reply {
 	switch {
+	case r.peer != nil:
+		return w.onMemory(c, r.peer)
 	case c.Op == trace.RawFarOpen:
 		open, err := r.farOpen()
 		if err != nil {
@@ -209,6 +226,10 @@ func (r *raw) close() {
 // drop closes the raw end so that nothing of the connection stays behind in the kernel, and the far end too when nobody
 // has opened it.
 func (r *raw) drop() {
+	if r.peer != nil {
+		r.peer.drop()
+		return
+	}
 	if !r.taken {
 		r.taken = true
 		r.far.close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net"
 	"os"
@@ -80,6 +81,8 @@ type End struct {
 	TCP  *net.TCPConn  // of that kind
 	Unix *net.UnixConn // of that kind
 	File *os.File      // of a pipe: non-blocking where it is really a pipe, but it may be a regular file
+	// Memory is what [Implementation.Memory] has made for the implementation, instead of all of these.
+	Memory io.Closer
 }
 
 func (e End) close() {
@@ -88,6 +91,8 @@ func (e End) close() {
 		_ = e.TCP.Close()
 	case e.Unix != nil:
 		_ = e.Unix.Close()
+	case e.Memory != nil:
+		_ = e.Memory.Close()
 	default:
 		_ = e.File.Close()
 	}

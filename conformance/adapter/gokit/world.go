@@ -236,6 +236,9 @@ func (w *world) carryOut() (inPlace bool) {
 // misplaced reports whether the first of the commands is for a world that stands somewhere else, and this one can move:
 // connections are on the wire, what is made by hand is in a bubble unless it is made for connections.
 func (w *world) misplaced(commands []trace.Command) bool {
+	if w.impl.Memory != nil {
+		return false
+	}
 	switch op := commands[0].Op; {
 	case ofWire(op):
 		return haveRaw && w.wire == nil && w.movable()
@@ -286,7 +289,11 @@ func connects(commands []trace.Command) bool {
 func (w *world) settle() {
 	if w.wire != nil {
 		w.wire.settle(w)
-	} else {
+		return
+	}
+	synctest.Wait()
+	if w.impl.Memory != nil { // time does not pass by itself
+		time.Sleep(moment)
 		synctest.Wait()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 
 	"github.com/streamspec/streamspec/conformance/adapter"
@@ -17,23 +18,39 @@ import (
 // Target is the documented version that the reference implements.
 const Target = "3.13"
 
-// New returns an adapter of the reference, in process.
-func New() adapter.Adapter {
-	return gokit.New(gokit.Implementation{
+// implementation is the reference without what connections are made of.
+func implementation() gokit.Implementation {
+	return gokit.Implementation{
 		Name: "streamspec reference", Version: "0.1", Target: Target,
 		DefaultLimit:      stream.DefaultLimit,
 		NewReader:         newReader,
 		NewReaderProtocol: newReaderProtocol,
 		NewWriter:         newWriter,
-		Ends:              []trace.EndKind{trace.TCP, trace.Unix, trace.ReadPipe, trace.WritePipe},
 		Connect:           connect,
 		OpenStream:        openStream,
-		Open:              openConnection,
-		Serve:             startServer,
-		TakesResolver:     true,
-		TakesClock:        true,
 		Classify:          classify,
-	})
+	}
+}
+
+// New returns an adapter of the reference, in process.
+func New() adapter.Adapter {
+	r := implementation()
+	r.Ends = []trace.EndKind{trace.TCP, trace.Unix, trace.ReadPipe, trace.WritePipe}
+	r.Open, r.Serve = openConnection, startServer
+	r.TakesResolver, r.TakesClock = true, true
+	return gokit.New(r)
+}
+
+// InMemory returns one whose connections are the reference's in memory, as if they were of TCP. It is quicker, and knows when all is at
+// rest, but it has no addresses and no servers.
+func InMemory() adapter.Adapter {
+	r := implementation()
+	r.Ends = []trace.EndKind{trace.TCP}
+	r.Memory = func(size int) (gokit.Peer, io.Closer, error) {
+		peer, far, err := transport.MemoryPair(size)
+		return peer, far, err
+	}
+	return gokit.New(r)
 }
 
 func newReader(limit int) (gokit.Reader, error) {

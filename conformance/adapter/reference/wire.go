@@ -14,6 +14,9 @@ import (
 // open makes the transport of an end.
 func open(end gokit.End, p transport.Protocol, report gokit.Report) (transport.BaseTransport, error) {
 	opts := options(report)
+	if end.Memory != nil {
+		return transport.NewMemory(end.Memory.(*transport.MemoryConn), p, opts)
+	}
 	switch end.Kind {
 	case trace.TCP:
 		return transport.NewTCP(end.TCP, p, opts)
@@ -53,6 +56,9 @@ func over[C any](f func(C, transport.Protocol, *transport.Options) (transport.Tr
 }
 
 func openStream(end gokit.End, limit int, report gokit.Report) (gokit.Stream, error) {
+	if end.Memory != nil {
+		return over(transport.NewMemory, end.Memory.(*transport.MemoryConn), limit, report)
+	}
 	switch end.Kind {
 	case trace.TCP:
 		return over[*net.TCPConn](transport.NewTCP, end.TCP, limit, report)
