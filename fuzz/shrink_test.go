@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -197,34 +198,35 @@ func TestShrinkLongData(t *testing.T) {
 func TestShrinkEndsEarly(t *testing.T) {
 	p := read(t, aLongOne)
 	broken := errors.New("the judge is broken")
-	ended, cancel := context.WithCancel(context.Background())
 	for name, test := range map[string]struct {
-		ctx    context.Context
-		budget time.Duration
-		at     func() error // what happens at the fifth try
-		want   error
+		fifth func(ctx context.Context, cancel func()) error // what happens at the fifth try
+		want  error
 	}{
-		"the budget is spent": {context.Background(), 50 * time.Millisecond, func() error { time.Sleep(60 * time.Millisecond); return context.DeadlineExceeded }, nil},
-		"the context ends":    {ended, time.Minute, func() error { cancel(); return nil }, context.Canceled},
-		"the judge fails":     {context.Background(), time.Minute, func() error { return broken }, broken},
+		"the budget is spent": {func(ctx context.Context, _ func()) error { <-ctx.Done(); return ctx.Err() }, nil},
+		"the context ends":    {func(_ context.Context, cancel func()) error { cancel(); return nil }, context.Canceled},
+		"the judge fails":     {func(context.Context, func()) error { return broken }, broken},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tries := 0
-			got, err := Shrink(test.ctx, p, test.budget, func(_ context.Context, p Program) (bool, error) {
-				if tries++; tries == 5 {
-					return true, test.at()
+			synctest.Test(t, func(t *testing.T) { // time passes only when the budget is waited for
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				tries := 0
+				got, err := Shrink(ctx, p, time.Minute, func(ctx context.Context, p Program) (bool, error) {
+					if tries++; tries == 5 {
+						return true, test.fifth(ctx, cancel)
+					}
+					if tries > 6 || tries > 5 && test.want != nil { // names are worth one try more
+						t.Error("it goes on")
+					}
+					return has(p, op(trace.ReaderFeedData)), nil
+				})
+				if !errors.Is(err, test.want) {
+					t.Errorf("the error is %v, want %v", err, test.want)
 				}
-				if tries > 6 || tries > 5 && test.want != nil {
-					t.Error("it goes on")
+				if len(got) >= len(p) || !has(got, op(trace.ReaderFeedData)) {
+					t.Errorf("what was found by then is lost: %s", got)
 				}
-				return has(p, op(trace.ReaderFeedData)), nil
 			})
-			if !errors.Is(err, test.want) {
-				t.Errorf("the error is %v, want %v", err, test.want)
-			}
-			if len(got) >= len(p) || !has(got, op(trace.ReaderFeedData)) {
-				t.Errorf("what was found by then is lost: %s", got)
-			}
 		})
 	}
 }

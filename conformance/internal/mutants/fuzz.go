@@ -118,7 +118,7 @@ func (h Hunt) hunt(ctx context.Context, a adapter.Adapter, others []*fuzz.Judge,
 			return err
 		}
 		for i, v := range verdicts {
-			if v.Good() || time.Since(begun) > h.Time {
+			if v.Good() {
 				continue
 			}
 			alone, rule, err := confirm(ctx, j, others, v.Program)
