@@ -140,7 +140,7 @@ func in(callback trace.EventName, do trace.Command) trace.Reaction {
 	return trace.Reaction{In: callback, Do: []trace.Command{do}}
 }
 
-// servers begin with a server at an address, whose callback closes at once, writes, or holds, and with a client.
+// servers begin with a server at an address, of TCP or of Unix, what its callback does, and two clients.
 var servers = plan{
 	styles: 2 * len(handlings),
 	begin: func(how byte) Program {
@@ -152,9 +152,11 @@ var servers = plan{
 			{Op: trace.AddressMake, As: "a", Kind: kind},
 			{Op: trace.StreamServe, As: "s", Kind: kind, Addresses: []string{"a"}, Callback: trace.Coroutine, Program: handlings[how/2]},
 			{Op: trace.RawConnect, As: "w", Kind: kind, Address: "a"},
+			{Op: trace.RawConnect, As: "v", Kind: kind, Address: "a"},
 		}
 	},
 	codes: append(append([]code{}, peer...), []code{
+		{trace.RawClose, "v", nil},
 		{trace.ServerIsServing, "s.server", nil},
 		{trace.ServerClose, "s.server", nil},
 		{trace.ServerWaitClosed, "s.server", nil},
@@ -171,4 +173,9 @@ var servers = plan{
 var handlings = [][]trace.Reaction{
 	nil,
 	{{In: trace.ClientConnected, Hold: true}},
+	{{In: trace.ClientConnected, Nth: 1, Do: []trace.Command{
+		{Op: trace.WriterWrite, On: "s#1.writer", Data: trace.D("hello")}, {Op: trace.WriterClose, On: "s#1.writer"},
+	}}},
+	{{In: trace.ClientConnected, Nth: 2, Raise: &boom}},
+	{{In: trace.ClientConnected, Nth: 2, Do: []trace.Command{{Op: trace.ServerClose, On: "s.server"}}}},
 }

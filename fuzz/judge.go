@@ -72,9 +72,9 @@ func (j *Judge) InForce(id string) bool {
 // Rule returns a rule of the catalogue.
 func (j *Judge) Rule(id string) (spec.Rule, bool) { return j.catalogue.Rule(id) }
 
-// counts tells whether a violation is a find: of a rule that gates, or of no rule in particular, as when the exception handler
+// Counts tells whether a violation is a find: of a rule that gates, or of no rule in particular, as when the exception handler
 // was called.
-func (j *Judge) counts(v trace.Violation) bool {
+func (j *Judge) Counts(v trace.Violation) bool {
 	r, ok := j.catalogue.Rule(v.Rule)
 	return !ok || r.Level.Gate(!j.options.Lenient)
 }
@@ -415,5 +415,5 @@ func (l *Line) collect(ctx context.Context, v *Verdict) {
 
 // violations are those of the monitor that count.
 func (l *Line) violations() []trace.Violation {
-	return slices.DeleteFunc(slices.Clone(l.monitor.Violations()), func(v trace.Violation) bool { return !l.j.counts(v) })
+	return slices.DeleteFunc(slices.Clone(l.monitor.Violations()), func(v trace.Violation) bool { return !l.j.Counts(v) })
 }

@@ -13,7 +13,7 @@ type Target interface{ Run(data []byte) error }
 
 // Targets are all targets, by the names of their functions for Go's engine.
 var Targets = map[string]func() Target{
-	"FuzzNothing": Nothing, "FuzzReader": Reader, "FuzzStream": Stream, "FuzzTransport": Transport,
+	"FuzzNothing": Nothing, "FuzzReader": Reader, "FuzzStream": Stream, "FuzzTransport": Transport, "FuzzServer": Server,
 	"FuzzWireClient": WireClient, "FuzzWireServer": WireServer, "FuzzCatalogue": Catalogue, "FuzzTranscript": Transcript, "FuzzBytes": Bytes,
 }
 
@@ -28,3 +28,6 @@ func Stream() Target { return &programs{kind: fuzz.Streams, adapter: reference.I
 
 // Transport has the reference's transports in memory carry out programs.
 func Transport() Target { return &programs{kind: fuzz.Transports, adapter: reference.InMemory} }
+
+// Server has the reference's servers carry out programs, with sockets of the operating system, which takes a thousand times as long.
+func Server() Target { return &wired{kind: fuzz.Servers, adapter: reference.New} }

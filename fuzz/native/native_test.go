@@ -34,6 +34,7 @@ func FuzzNothing(f *testing.F)    { run(f) }
 func FuzzReader(f *testing.F)     { run(f) }
 func FuzzStream(f *testing.F)     { run(f) }
 func FuzzTransport(f *testing.F)  { run(f) }
+func FuzzServer(f *testing.F)     { run(f) }
 func FuzzWireClient(f *testing.F) { run(f) }
 func FuzzWireServer(f *testing.F) { run(f) }
 func FuzzCatalogue(f *testing.F)  { run(f) }

@@ -50,7 +50,7 @@ func Transcript() Target {
 		if err != nil {
 			return told(err)
 		}
-		var text, again bytes.Buffer
+		var text bytes.Buffer
 		if err := first.Write(&text); err != nil {
 			return fmt.Errorf("it can be read but not written: %w", err)
 		}
@@ -58,11 +58,13 @@ func Transcript() Target {
 		if err != nil {
 			return fmt.Errorf("it can be read, but not what was written then: %w\n%s", err, text.Bytes())
 		}
-		if err := second.Write(&again); err != nil {
+		before, err := json.Marshal(first)
+		if err != nil {
 			return err
 		}
-		if !bytes.Equal(text.Bytes(), again.Bytes()) {
-			return fmt.Errorf("written twice it is not the same:\n%s%s", text.Bytes(), again.Bytes())
+		after, err := json.Marshal(second)
+		if err != nil || !bytes.Equal(before, after) {
+			return fmt.Errorf("it is not the same when it was written and read again:\n%s\n%s", before, after)
 		}
 		return nil
 	})

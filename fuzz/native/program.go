@@ -64,8 +64,10 @@ func (p *programs) Run(data []byte) error {
 			return p.explain(ctx, fmt.Errorf("the adapter could not carry out %s: %s", p.commands[i], fault))
 		}
 	}
-	if v := p.monitor.Violations(); len(v) > 0 {
-		return p.explain(ctx, errors.New(v[0].String()))
+	for _, v := range p.monitor.Violations() {
+		if p.judge.Counts(v) {
+			return p.explain(ctx, errors.New(v.String()))
+		}
 	}
 	return nil
 }
@@ -83,4 +85,39 @@ func (p *programs) explain(ctx context.Context, first error) error {
 		first = errors.New(v.Violations[0].String())
 	}
 	return fmt.Errorf("%w\nprogram: %s", first, program)
+}
+
+// wired is a target like programs, for implementations of which it is not known when they are at rest. What is found has to show when
+// the program is carried out alone.
+type wired struct {
+	kind    fuzz.Kind
+	adapter func() adapter.Adapter
+
+	judge *fuzz.Judge
+	line  *fuzz.Line
+}
+
+// Run implements [Target].
+func (w *wired) Run(data []byte) error {
+	ctx := context.Background()
+	if w.judge == nil {
+		judge, err := fuzz.NewJudge(ctx, w.adapter(), fuzz.Options{})
+		if err != nil {
+			return err
+		}
+		w.judge, w.line = judge, judge.NewLine()
+	}
+	program := fuzz.Decode(data, w.kind)
+	verdicts, err := w.line.Run(ctx, []fuzz.Program{program})
+	if err != nil || verdicts[0].Good() {
+		return err
+	}
+	v, err := w.judge.Run(ctx, program)
+	if err != nil || v.Good() {
+		return err
+	}
+	if v.Failure != nil {
+		return fmt.Errorf("%w\nprogram: %s", v.Failure, program)
+	}
+	return fmt.Errorf("%s\nprogram: %s", v.Violations[0], program)
 }

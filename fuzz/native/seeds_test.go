@@ -201,6 +201,11 @@ var seedPrograms = []seedProgram{
 		with("s.transport", trace.TransportWrite, "late"), on("w", trace.RawRecv)),
 	of("FuzzTransport", "raises", fuzz.Transports, 24, with("w", trace.RawSend, "a"), with("w", trace.RawSend, "b"), with("w", trace.RawSend, "c"), on("s.transport", trace.TransportGetProtocol)),
 	of("FuzzTransport", "bye", fuzz.Transports, 28, with("w", trace.RawSend, "a"), on("w", trace.RawShutdown), on("s.transport", trace.TransportClose), on("w", trace.RawRecv)),
+	of("FuzzServer", "hold", fuzz.Servers, 2, on("s.server", trace.ServerIsServing), with("w", trace.RawSend, "a"), on("s.server", trace.ServerClose), on("s.server", trace.ServerWaitClosed),
+		on("s.server", trace.ServerCloseClients), on("w", trace.RawRecv)),
+	of("FuzzServer", "hello", fuzz.Servers, 5, size("w", trace.RawRecv, 5), on("s.server", trace.ServerSockets), on("s.server", trace.ServerServeForever), on("c1", trace.Cancel)),
+	of("FuzzServer", "abort", fuzz.Servers, 2, on("s.server", trace.ServerAbortClients), on("w", trace.RawRecv), on("v", trace.RawClose)),
+	of("FuzzServer", "closing", fuzz.Servers, 8, on("s.server", trace.ServerWaitClosed), on("w", trace.RawClose), on("v", trace.RawClose)),
 }
 
 var byteForms = map[string]string{
@@ -240,6 +245,8 @@ var catalogues = map[string]string{
   level: MAYBE
   versions: {from: "4", only: "3.6"}
 `,
+	"no-statement":  "- id: reader.read.x\n  inventory: READ-001\n  level: MUST\n  statement: ''\n  source: s\n  observe: o\n  documents: ['3.6']\n",
+	"no-source":     "- id: reader.read.x\n  inventory: READ-001\n  level: MUST\n  statement: s\n  source: ''\n  observe: o\n  documents: ['3.6']\n",
 	"unknown-field": "- id: reader.read.x\n  more: 1\n", "anchors": "- &a {id: reader.read.x}\n- *a\n", "two-documents": "[]\n---\n[]\n", "empty": "",
 }
 
