@@ -41,16 +41,15 @@ type thing struct {
 
 // An end is a raw end and what is on the other side of it.
 type end struct {
-	kind     trace.EndKind
-	opened   bool
-	ready    bool // what the implementation has made is there
-	shut     bool // the raw end has ended the stream
-	gone     bool // and is closed
-	written  int  // bytes that the implementation was certainly asked to send
-	asked    int  // bytes that the raw end was asked to receive
-	greedy   bool // a receive may wait for more
-	closed   bool // the implementation was asked to close
-	attached int  // protocols made for it
+	kind    trace.EndKind
+	opened  bool
+	ready   bool // what the implementation has made is there
+	shut    bool // the raw end has ended the stream
+	gone    bool // and is closed
+	written int  // bytes that the implementation was certainly asked to send
+	asked   int  // bytes that the raw end was asked to receive
+	greedy  bool // a receive may wait for more
+	closed  bool // the implementation was asked to close
 }
 
 func newPlot(g *Generator, t theme, c gofuzz.Continue) *plot {
@@ -448,8 +447,11 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 	case "high":
 		if optional(80) {
 			c.High = trace.Int(p.high)
-			if chance(ch, 30) {
+			switch {
+			case chance(ch, 30):
 				c.High = trace.Int(int(draw[mark](ch)))
+			case chance(ch, 3):
+				c.High = trace.Int(-1) // which is refused
 			}
 		}
 	case "low":
@@ -605,7 +607,7 @@ func (p *plot) reactions() []trace.Reaction {
 		if r.In == trace.EOFReceived {
 			r.Return = draw[answerToEOF](c).value
 		}
-		if r.Return == nil && chance(c, 6) {
+		if r.Return == nil && chance(c, 12) {
 			r.Raise = trace.Text("ouch")
 		}
 		all = append(all, r)

@@ -110,7 +110,7 @@ var themes = []theme{
 	{
 		name: "stream", needs: []trace.Capability{trace.CapWriter}, share: 20, long: 18,
 		begin:   func(p *plot) { p.connect(trace.StreamOpen) },
-		weights: merge(writesOfWriters, asksOfWriters, reads, peers, controls, map[trace.Op]int{trace.TransportAbort: 2, trace.TransportSetWriteBufferLimits: 6, trace.TransportGetWriteBufferSize: 3}),
+		weights: merge(writesOfWriters, asksOfWriters, reads, peers, controls, map[trace.Op]int{trace.TransportAbort: 2, trace.TransportSetWriteBufferLimits: 6, trace.TransportGetWriteBufferSize: 3, trace.ReaderSetException: 1}),
 		end:     (*plot).windUp,
 	},
 	{
