@@ -391,42 +391,54 @@ func TestLogThatCannotBeWrittenEndsTheCampaign(t *testing.T) {
 type mortal struct {
 	adapter.Adapter
 	dead *atomic.Bool
+	how  adapter.FailureKind
 }
 
 func (a mortal) NewSession(ctx context.Context) (adapter.Session, error) {
 	s, err := a.Adapter.NewSession(ctx)
-	return mortalSession{s, a.dead}, err
+	return mortalSession{s, a}, err
 }
 
 type mortalSession struct {
 	adapter.Session
-	dead *atomic.Bool
+	mortal mortal
 }
 
 func (s mortalSession) Do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error) {
 	for i := range commands {
-		if commands[i].Op == trace.ReaderAtEOF || s.dead.Load() {
-			return nil, &adapter.Failure{Kind: adapter.Crash, Text: "it died"}
+		if commands[i].Op == trace.ReaderAtEOF || s.mortal.dead.Load() {
+			if s.mortal.how == adapter.Hang {
+				<-ctx.Done()
+			}
+			return nil, &adapter.Failure{Kind: s.mortal.how, Text: "it died"}
 		}
 	}
 	return s.Session.Do(ctx, commands)
 }
 
-func TestDyingAdapterIsAFind(t *testing.T) {
-	s := mustRun(t, judgeOf(t, mortal{reference.New(), new(atomic.Bool)}), options(t.TempDir()))
-	if len(s.Finds) == 0 || s.Finds[0].Rule != string(adapter.Crash) || s.Finds[0].Text != "it died" || s.Finds[0].Commands != 2 {
-		t.Fatalf("%+v", s.Finds)
-	}
-	if len(s.Flaky) > 0 {
-		t.Errorf("programs were blamed that were not at fault: %+v", s.Flaky)
-	}
-	if s.Programs < blockSize+1 {
-		t.Errorf("the campaign did not go on: %d programs", s.Programs)
+func TestFailingAdapterIsAFind(t *testing.T) {
+	for _, how := range []adapter.FailureKind{adapter.Crash, adapter.Hang} {
+		a := mortal{reference.New(), new(atomic.Bool), how}
+		defer a.Close()
+		j, err := NewJudge(t.Context(), a, Options{Deadline: 100 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := mustRun(t, j, options(t.TempDir()))
+		if len(s.Finds) == 0 || s.Finds[0].Rule != string(how) || s.Finds[0].Text != "it died" || s.Finds[0].Commands != 2 {
+			t.Fatalf("%+v", s.Finds)
+		}
+		if s.Programs < blockSize+1 {
+			t.Errorf("the campaign did not go on: %d programs", s.Programs)
+		}
+		if how == adapter.Crash && len(s.Flaky) > 0 {
+			t.Errorf("programs were blamed that were not at fault: %+v", s.Flaky)
+		}
 	}
 }
 
 func TestAdapterThatCanDoNothingEndsTheCampaign(t *testing.T) {
-	a := mortal{reference.New(), new(atomic.Bool)}
+	a := mortal{reference.New(), new(atomic.Bool), adapter.Crash}
 	j := judgeOf(t, a)
 	a.dead.Store(true)
 	var failure *adapter.Failure

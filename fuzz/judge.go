@@ -306,7 +306,7 @@ func (l *Line) batch(ctx context.Context, programs []Program) (verdicts []*Verdi
 		}
 		commands = append(commands, p...)
 	}
-	replies, err := l.do(ctx, commands)
+	replies, err := l.do(ctx, commands, len(programs) == 1)
 	if ctx.Err() != nil {
 		l.session = nil
 		return nil, ctx.Err()
@@ -345,11 +345,12 @@ func (l *Line) batch(ctx context.Context, programs []Program) (verdicts []*Verdi
 	return verdicts, nil
 }
 
-// do has the session carry out commands. What they wait for by themselves comes on top of the time that they may take.
-func (l *Line) do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error) {
+// do has the session carry out commands. What they wait for by themselves comes on top of the time that they may take, if they are
+// those of one program: several that hang together are tried apart.
+func (l *Line) do(ctx context.Context, commands []trace.Command, one bool) ([]trace.Reply, error) {
 	limit := l.j.options.Deadline
 	for i := range commands {
-		if c := &commands[i]; c.Op == trace.Run || c.Op == trace.RawRecv {
+		if c := &commands[i]; one && (c.Op == trace.Run || c.Op == trace.RawRecv) {
 			limit += time.Duration(c.Ms) * time.Millisecond
 		}
 	}
@@ -396,7 +397,7 @@ func (l *Line) collect(ctx context.Context, v *Verdict) {
 		}
 		c := trace.Command{Op: trace.Run, Until: &until, Ms: int(l.j.options.Patience.Milliseconds())}
 		l.monitor.Before(&c)
-		replies, err := l.do(ctx, []trace.Command{c})
+		replies, err := l.do(ctx, []trace.Command{c}, true)
 		if err != nil {
 			var f *adapter.Failure
 			if errors.As(err, &f) && ctx.Err() == nil {
