@@ -301,6 +301,8 @@ func (e *end) rawCan(op trace.Op) bool {
 		return !e.gone && !e.greedy && e.kind != trace.ReadPipe
 	case trace.RawShutdown:
 		return !e.gone && !e.shut && socket
+	case trace.RawSockName, trace.RawPeerName:
+		return !e.gone && socket
 	case trace.RawReset:
 		return !e.gone && e.kind == trace.TCP
 	case trace.RawFarOpen:
@@ -463,9 +465,13 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 			c.Low = trace.Int(low)
 		}
 	case "name":
-		c.Name = oneOf(ch, "peername", "socket", "pipe", "nothing")
-		if c.Op == trace.ObjectHas {
-			c.Name = oneOf(ch, "write", "close", "is_closing")
+		switch c.Op {
+		case trace.ObjectHas:
+			c.Name = p.operation()
+		case trace.ResolverAnswer:
+			c.Name = host
+		default:
+			c.Name = p.information(on)
 		}
 	case "default":
 		if optional(30) {
@@ -561,6 +567,7 @@ func (p *plot) parts(call string, e *end) {
 
 // windUp ends connections in some way, and receives what is left.
 func (p *plot) windUp() {
+	defer p.misuse()
 	for _, t := range slices.Clone(p.things) {
 		if t.kind != "transport" || t.mock || chance(p.chance, 30) {
 			continue

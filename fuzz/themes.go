@@ -45,7 +45,7 @@ var writesOfTransports = map[trace.Op]int{
 
 var asksOfTransports = map[trace.Op]int{
 	trace.TransportIsClosing: 2, trace.TransportGetWriteBufferSize: 4, trace.TransportGetWriteBufferLimits: 2, trace.TransportCanWriteEOF: 1,
-	trace.TransportIsReading: 2, trace.TransportGetExtraInfo: 1, trace.TransportGetProtocol: 1,
+	trace.TransportIsReading: 2, trace.TransportGetExtraInfo: 4, trace.TransportGetProtocol: 3,
 }
 
 var writesOfWriters = map[trace.Op]int{
@@ -53,7 +53,7 @@ var writesOfWriters = map[trace.Op]int{
 }
 
 var asksOfWriters = map[trace.Op]int{
-	trace.WriterIsClosing: 2, trace.WriterCanWriteEOF: 1, trace.WriterGetExtraInfo: 1, trace.WriterTransport: 1,
+	trace.WriterIsClosing: 2, trace.WriterCanWriteEOF: 1, trace.WriterGetExtraInfo: 4, trace.WriterTransport: 1,
 }
 
 // peers are what the other end of a connection does.
@@ -103,20 +103,32 @@ var themes = []theme{
 	},
 	{
 		name: "transport", needs: []trace.Capability{trace.CapTransport}, share: 26, long: 16,
-		begin:   func(p *plot) { p.connect(trace.ConnectionOpen) },
-		weights: merge(writesOfTransports, asksOfTransports, peers, controls, map[trace.Op]int{trace.TransportPauseReading: 5, trace.TransportResumeReading: 5, trace.ProtocolMake: 1, trace.TransportSetProtocol: 2, trace.ObjectHas: 1}),
-		end:     (*plot).windUp,
+		begin: func(p *plot) {
+			if chance(p.chance, 4) {
+				p.fruitless()
+			}
+			p.connect(trace.ConnectionOpen)
+			if chance(p.chance, 25) {
+				p.make(trace.ProtocolMake)
+			}
+		},
+		weights: merge(writesOfTransports, asksOfTransports, asksOfNames, peers, controls, map[trace.Op]int{
+			trace.TransportPauseReading: 5, trace.TransportResumeReading: 5, trace.ProtocolMake: 1, trace.TransportSetProtocol: 4, trace.ObjectHas: 4,
+		}),
+		end: (*plot).windUp,
 	},
 	{
 		name: "stream", needs: []trace.Capability{trace.CapWriter}, share: 20, long: 18,
-		begin:   func(p *plot) { p.connect(trace.StreamOpen) },
-		weights: merge(writesOfWriters, asksOfWriters, reads, peers, controls, map[trace.Op]int{trace.TransportAbort: 2, trace.TransportSetWriteBufferLimits: 6, trace.TransportGetWriteBufferSize: 3, trace.ReaderSetException: 1}),
-		end:     (*plot).windUp,
+		begin: func(p *plot) { p.connect(trace.StreamOpen) },
+		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{
+			trace.TransportAbort: 2, trace.TransportSetWriteBufferLimits: 6, trace.TransportGetWriteBufferSize: 3, trace.ReaderSetException: 1,
+		}),
+		end: (*plot).windUp,
 	},
 	{
 		name: "server", needs: []trace.Capability{trace.CapServer}, share: 10, long: 16,
 		begin: (*plot).serve,
-		weights: merge(writesOfWriters, reads, peers, controls, map[trace.Op]int{
+		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{
 			trace.RawConnect: 12, trace.ServerClose: 5, trace.ServerIsServing: 3, trace.ServerSockets: 2, trace.ServerCloseClients: 2, trace.ServerAbortClients: 2,
 			trace.ServerStartServing: 3, trace.ServerServeForever: 4, trace.ServerWaitClosed: 5, trace.ServerContext: 3, trace.Release: 8, trace.TransportAbort: 2,
 		}),
@@ -125,7 +137,7 @@ var themes = []theme{
 	{
 		name: "connecting", needs: []trace.Capability{trace.CapConnect}, share: 5, long: 14,
 		begin:   (*plot).open,
-		weights: merge(writesOfWriters, asksOfWriters, reads, peers, controls, map[trace.Op]int{trace.TransportAbort: 2}),
+		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{trace.TransportAbort: 2}),
 		end:     (*plot).windUp,
 	},
 	{

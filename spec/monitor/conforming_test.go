@@ -122,7 +122,7 @@ func exceptionIs(text string) step {
 }
 
 func TestConformingSessionsBreakNoRule(t *testing.T) {
-	for _, test := range slices.Concat(conforming, conformingWires, conformingServers) {
+	for _, test := range allConforming() {
 		t.Run(test.name, func(t *testing.T) {
 			m := play(exact, test.session...)
 			for _, v := range m.Violations() {
@@ -146,7 +146,7 @@ func TestConformingSessionsBreakNoRule(t *testing.T) {
 // TestConformingSessionsPassWithWeakerSettling plays them as if the adapter did not know when its implementation has come
 // to rest: what passes where more is known passes where less is.
 func TestConformingSessionsPassWithWeakerSettling(t *testing.T) {
-	for _, test := range slices.Concat(conforming, conformingWires, conformingServers) {
+	for _, test := range allConforming() {
 		for _, v := range play(Options{Settling: trace.BestEffort}, test.session...).Violations() {
 			t.Errorf("%s: accused: %s", test.name, v)
 		}
@@ -202,7 +202,7 @@ var latitude = []permittedSession{
 }
 
 func TestLatitude(t *testing.T) {
-	for _, test := range slices.Concat(latitude, latitudeWires, latitudeServers) {
+	for _, test := range allLatitude() {
 		for _, v := range play(exact, test.session...).Violations() {
 			t.Errorf("%s: accused: %s", test.name, v)
 		}

@@ -38,6 +38,7 @@ type connection struct {
 	out    writing
 	in     receiving
 	stream stream
+	info   info
 }
 
 // A debt is what there should have been when the implementation has come to rest: the rule, and the expectation.
@@ -67,11 +68,15 @@ func (w *wires) open(c *trace.Command) {
 		return
 	}
 	conn := w.newConnection(c.As, r)
-	if r.connection != nil || r.kind == trace.ReadFile || r.kind == trace.WriteFile {
+	if r.connection != nil {
 		return
 	}
 	if c.Op == trace.ConnectionOpen {
-		conn.protocol = w.protocols[c.Protocol]
+		if c.Exception != nil || r.isFile() {
+			w.calls[c.As] = &wait{command: c, raw: r, vain: true}
+			return
+		}
+		conn.protocol, conn.info.protocol = w.protocols[c.Protocol], c.Protocol
 		if conn.protocol == nil {
 			return // the factory fails
 		}
@@ -88,7 +93,7 @@ func (w *wires) open(c *trace.Command) {
 
 // beStream makes the connection that of a stream, whose reader gets its limit by a rule from the command that opens or serves.
 func (c *connection) beStream(by *trace.Command, rule string) {
-	c.made = true
+	c.made, c.info.protocol = true, c.name+".protocol"
 	c.stream.blocked, c.stream.released = no, -1
 	c.stream.limit, c.stream.limitRule = defaultLimit, rule
 	if by.Limit != nil {
@@ -500,6 +505,10 @@ func (c *connection) execute() {
 
 // apply notes what a command does to the connection.
 func (c *connection) apply(a *action) {
+	if c.misfit(a.command) != "" {
+		c.giveUp() // what comes of what cannot be done is open
+		return
+	}
 	switch a.command.Op {
 	case trace.TransportWrite, trace.WriterWrite, trace.TransportWriteLines, trace.WriterWriteLines:
 		c.write(a)
@@ -558,6 +567,7 @@ func (c *connection) answer(a *action, returned *trace.Value, raised *trace.Erro
 	if a.in == "" {
 		c.in.returned()
 	}
+	c.informs(a, returned, raised)
 	if c.unclear {
 		return
 	}

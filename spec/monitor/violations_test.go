@@ -228,7 +228,7 @@ var wrong = []wrongSession{
 }
 
 func TestViolationsNameTheRule(t *testing.T) {
-	for _, test := range slices.Concat(wrong, wrongWires, wrongServers) {
+	for _, test := range allWrong() {
 		t.Run(test.rule+"/"+test.name, func(t *testing.T) {
 			before := test.session[:len(test.session)-1]
 			m := play(exact, before...)
@@ -266,7 +266,7 @@ func eventTexts(events []trace.Event) []string {
 
 // TestRulesNotInForceAreNotNamed plays the same sessions by a version of the documents in which the rule does not hold.
 func TestRulesNotInForceAreNotNamed(t *testing.T) {
-	for _, test := range slices.Concat(wrong, wrongWires, wrongServers) {
+	for _, test := range allWrong() {
 		o := exact
 		o.InForce = func(rule string) bool { return rule != test.rule }
 		for _, v := range play(o, test.session...).Violations() {
@@ -303,15 +303,15 @@ func TestEveryRuleOfTheMonitorIsTested(t *testing.T) {
 		t.Fatal(err)
 	}
 	named, exercised := map[string]bool{}, map[string]bool{}
-	for _, test := range slices.Concat(wrong, wrongWires, wrongServers) {
+	for _, test := range allWrong() {
 		named[test.rule] = true
 	}
-	for _, test := range slices.Concat(conforming, conformingWires, conformingServers) {
+	for _, test := range allConforming() {
 		for rule := range play(exact, test.session...).Exercised() {
 			exercised[rule] = true
 		}
 	}
-	for _, test := range slices.Concat(latitude, latitudeWires, latitudeServers) {
+	for _, test := range allLatitude() {
 		for rule := range play(exact, test.session...).Exercised() {
 			exercised[rule] = true
 		}

@@ -46,12 +46,15 @@ type raw struct {
 	shut       bool // the stream to the implementation was ended
 	closed     bool
 	reset      bool
-	over       bool    // the end of the stream from the implementation, or an error, has come
-	server     *server // that it has connected to; nil: that is not known
-	since      int     // the step in which it connected
-	handed     bool    // the callback was called for it
-	caught     bool    // it may have been closed with its server's clients before that
-	asked      bool    // whether the far end is open, when it must not be any more
+	over       bool         // the end of the stream from the implementation, or an error, has come
+	server     *server      // that it has connected to; nil: that is not known
+	since      int          // the step in which it connected
+	handed     bool         // the callback was called for it
+	caught     bool         // it may have been closed with its server's clients before that
+	unnamed    bool         // it is one of a pair of Unix sockets, which have no names
+	sockname   *trace.Value // what the system has said of its own name; nil: nothing
+	peername   *trace.Value // and of that of the far end
+	asked      bool         // whether the far end is open, when it must not be any more
 }
 
 // ended tells whether nothing more can come from the raw end.
@@ -135,6 +138,7 @@ type action struct {
 	contended  bool     // callbacks were busy with the connection
 	standing   standing // of the server that it is about instead
 	refusal    string   // the rule by which it has to be refused
+	protocol   string   // the name of the connection's, as far as that is known
 }
 
 // A wait is a command that was started and has not come back.
@@ -146,6 +150,7 @@ type wait struct {
 	cancelled  bool
 	pending    bool // it waited when the implementation had come to rest
 	drain      drain
+	vain       bool // it opens something that cannot be opened
 
 	// Of a server.
 	late     bool    // it was closed already
@@ -191,7 +196,7 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 	switch c.Op {
 	case trace.RawMake, trace.RawConnect, trace.RawAccept:
 		if reply.Returned != nil {
-			w.raws[c.As] = &raw{kind: c.Kind}
+			w.raws[c.As] = &raw{kind: c.Kind, unnamed: c.Op == trace.RawMake && c.Kind == trace.Unix}
 			w.join(w.raws[c.As], reply.Returned.Object)
 		}
 		if c.Op == trace.RawConnect {
@@ -205,6 +210,10 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 		w.crowd(c.Address)
 		if r := w.raws[c.Raw]; r != nil && reply.Returned != nil {
 			w.sockets[c.As] = r
+		}
+	case trace.RawSockName, trace.RawPeerName:
+		if r := w.raws[c.On]; r != nil {
+			r.names(c, reply.Returned)
 		}
 	case trace.RawSend, trace.RawShutdown, trace.RawClose, trace.RawReset:
 		if r := w.raws[c.On]; r != nil {
@@ -319,7 +328,7 @@ func (w *wires) act(conn *connection, c *trace.Command) *action {
 	conn.disturb(c.Op)
 	return &action{
 		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes),
-		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0,
+		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0, protocol: conn.info.protocol,
 	}
 }
 
@@ -490,7 +499,7 @@ func (w *wires) end() {
 
 // back judges how a call came back.
 func (w *wires) back(k *wait, returned *trace.Value, raised *trace.Error) {
-	if k.raw != nil {
+	if k.command.Op == trace.RawRecv {
 		k.received(returned, raised)
 		return
 	}
@@ -499,6 +508,10 @@ func (w *wires) back(k *wait, returned *trace.Value, raised *trace.Error) {
 	}
 	if k.server != nil {
 		k.server.back(k, returned, raised)
+	}
+	if k.vain {
+		w.failsToOpen(k, returned, raised)
+		return
 	}
 	if c := k.connection; c != nil && (!c.unclear || c.apart) {
 		switch k.command.Op {

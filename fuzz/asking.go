@@ -1,0 +1,60 @@
+package fuzz
+
+import "github.com/streamspec/streamspec/spec/trace"
+
+// asksOfNames are questions to the system for what transports and writers should say.
+var asksOfNames = map[trace.Op]int{trace.RawSockName: 2, trace.RawPeerName: 2}
+
+// information draws the name of information that a connection may have.
+func (p *plot) information(on *thing) string {
+	switch {
+	case chance(p.chance, 25):
+		return "nothing"
+	case on.end != nil && (on.end.kind == trace.ReadPipe || on.end.kind == trace.WritePipe):
+		return oneOf(p.chance, "pipe", "pipe", "socket")
+	}
+	return oneOf(p.chance, "peername", "peername", "sockname", "sockname", "socket", "pipe")
+}
+
+// operation draws the name of an operation that a transport may have.
+func (p *plot) operation() string {
+	return oneOf(p.chance,
+		"close", "is_closing", "get_extra_info", "set_protocol", "get_protocol", "pause_reading", "resume_reading", "is_reading",
+		"write", "writelines", "write_eof", "can_write_eof", "abort", "get_write_buffer_size", "get_write_buffer_limits", "set_write_buffer_limits")
+}
+
+// fruitless opens what cannot be opened: a regular file, or a raw end without a protocol.
+func (p *plot) fruitless() {
+	raw := trace.Command{Op: trace.RawMake, As: p.name("w"), Kind: oneOf(p.chance, trace.ReadFile, trace.WriteFile)}
+	open := trace.Command{Op: trace.ConnectionOpen, Raw: raw.As}
+	if chance(p.chance, 60) {
+		raw.Kind = trace.EndKind(draw[connectionOf](p.chance))
+		open.Exception = trace.Text("no protocol")
+	}
+	if p.g.d.Lacks(&raw) != "" {
+		return
+	}
+	protocol := trace.Command{Op: trace.ProtocolMake, As: p.name("p")}
+	open.As, open.Protocol = p.name("c"), protocol.As
+	p.program = append(p.program, raw, protocol, open)
+	p.await(raw.Kind, trace.Until{Done: open.As})
+}
+
+// misuse asks a pipe for what it cannot do, as the last that is done to it.
+func (p *plot) misuse() {
+	for _, t := range p.things {
+		if t.kind != "transport" || t.end == nil || !chance(p.chance, 8) {
+			continue
+		}
+		c := trace.Command{On: t.name}
+		switch t.end.kind {
+		case trace.ReadPipe:
+			c.Op = oneOf(p.chance, trace.TransportCanWriteEOF, trace.TransportGetWriteBufferSize, trace.TransportAbort)
+		case trace.WritePipe:
+			c.Op = oneOf(p.chance, trace.TransportIsReading, trace.TransportPauseReading, trace.TransportResumeReading)
+		default:
+			continue
+		}
+		p.emit(c)
+	}
+}
