@@ -37,7 +37,6 @@ func (p *plot) fruitless() {
 	protocol := trace.Command{Op: trace.ProtocolMake, As: p.name("p")}
 	open.As, open.Protocol = p.name("c"), protocol.As
 	p.program = append(p.program, raw, protocol, open)
-	p.await(raw.Kind, trace.Until{Done: open.As})
 }
 
 // misuse asks a pipe for what it cannot do, as the last that is done to it.

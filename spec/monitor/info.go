@@ -153,11 +153,9 @@ func sameName(a, b trace.Value) bool {
 
 // exchanges follows a change of the protocol.
 func (c *connection) exchanges(a *action, raised *trace.Error) {
-	switch {
-	case raised != nil || a.in == "" && c.busy > 0 && !c.exact:
+	c.info.protocol = a.command.Protocol
+	if raised != nil || a.shut || a.in == "" && c.busy > 0 && !c.exact {
 		c.info.protocol = ""
-	default:
-		c.info.protocol = a.command.Protocol
 	}
 }
 

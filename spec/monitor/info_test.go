@@ -120,5 +120,7 @@ var latitudeInfo = []permittedSession{
 	{"the name of a peer that has gone may not be known", tcp(resets().with(lostBy(trace.ConnectionReset)), tells("peername", trace.None))},
 	{"what transports know besides is open", unix(tells("pipe", something), tells("cipher", trace.None))},
 	{"an opening that is cancelled", steps(rawEnd(trace.ReadFile), programmed(), opened().soon().pends(), cancel("c").with(failed("c", cancelled)))},
+	{"a lost transport may take another protocol", unix(another(), closes().with(lost), setsProtocol("q"), protocolIs(object("q")))},
+	{"marks that a callback changes meanwhile", unix(sends("a").soon(), marksAre(16384, 65536).reacts(got("a"), marks100()))},
 	{"what protocol there is when none could be set", unix(another(), setsProtocol("q").raises(badState), protocolIs(object("p")))},
 }

@@ -139,6 +139,7 @@ type action struct {
 	standing   standing // of the server that it is about instead
 	refusal    string   // the rule by which it has to be refused
 	protocol   string   // the name of the connection's, as far as that is known
+	marks      marks
 }
 
 // A wait is a command that was started and has not come back.
@@ -328,7 +329,7 @@ func (w *wires) act(conn *connection, c *trace.Command) *action {
 	conn.disturb(c.Op)
 	return &action{
 		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes),
-		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0, protocol: conn.info.protocol,
+		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0, protocol: conn.info.protocol, marks: conn.out.marks,
 	}
 }
 

@@ -462,6 +462,9 @@ func (o *writing) limits(c *connection, a *action, returned *trace.Value) {
 		return
 	}
 	m := &o.marks
+	if a.marks != *m {
+		return // a callback has changed them meanwhile
+	}
 	low, high := *returned.List[0].Int, *returned.List[1].Int
 	c.exercise("transport.write.limits-low-then-high", "transport.write.limits-arithmetic")
 	if m.fromHigh {
