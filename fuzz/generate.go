@@ -53,9 +53,16 @@ func (g *Generator) has(needs []trace.Capability) bool {
 
 // Program returns the nth program, which follows from the description, the seed and n alone.
 func (g *Generator) Program(n uint64) Program {
+	group, schedule, ok := inGroup(n)
+	if ok {
+		n = ^group
+	}
 	g.source.pcg.Seed(g.seed, n)
 	var p Program
 	g.fuzzer.Fuzz(&p)
+	if ok {
+		p = p.under(schedule, func(n int) int { return int(g.source.pcg.Uint64() % uint64(n)) })
+	}
 	return p
 }
 
