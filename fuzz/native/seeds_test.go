@@ -254,6 +254,7 @@ var clientLines = map[string]string{
 	"description": `{"jsonrpc":"2.0","id":1,"result":{"protocol":1,"name":"n","version":"1","language":"go","target":"3.13","settling":"exact","capabilities":["reader","transport.tcp"],"best_effort":["transport.tcp"]}}`,
 	"replies":     `{"jsonrpc":"2.0","id":1,"result":{"replies":[{"returned":{}},{"pending":"c1"},{"returned":{},"events":[{"ev":"finished","on":"c1","returned":{"bytes":"ab"}}]}]}}`,
 	"raised":      `{"jsonrpc":"2.0","id":1,"result":{"replies":[{"raised":{"kind":"incomplete-read","partial":"a","expected":3,"native":"E","message":"m"}},{"unsupported":"x"},{"fault":"y"}]}}`,
+	"many":        `{"jsonrpc":"2.0","id":1,"result":{"replies":[{"returned":{}},{"pending":"c1"},{"returned":{}},{"returned":{}}]}}`,
 	"few":         `{"jsonrpc":"2.0","id":1,"result":{"replies":[{"returned":{}}]}}`,
 	"error":       `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"no"}}`,
 	"stray":       `{"jsonrpc":"2.0","id":7,"result":{}}`, "twice": `{"jsonrpc":"2.0","id":1,"id":1,"result":{}}`, "case": `{"jsonrpc":"2.0","id":1,"Result":{}}`,
@@ -271,5 +272,8 @@ var serverLines = map[string]string{
 	"other-session": `{"jsonrpc":"2.0","id":1,"method":"session.run","params":{"session":1,"commands":[]}}
 {"jsonrpc":"2.0","id":2,"method":"session.run","params":{"session":2,"commands":[]}}
 `,
-	"unknown": "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{}}\n", "garbage": "x\n[]\n{}\n\n", "no-end": `{"jsonrpc":"2.0"`, "not-utf8": "\xff\n",
+	"invalid":    `{"jsonrpc":"2.0","id":1,"method":"session.run","params":{"session":1,"commands":[{"op":"reader.read","as":"c1"},{"op":"reader.make","as":"r","n":1}]}}` + "\n",
+	"no-method":  `{"jsonrpc":"2.0","id":1,"params":{}}` + "\n" + `{"jsonrpc":"2.0","id":1,"method":"shutdown"}` + "\n" + `{"jsonrpc":"1.0","id":1,"method":"shutdown","params":{}}` + "\n",
+	"not-opened": `{"jsonrpc":"2.0","id":1,"method":"session.close","params":{"session":1}}` + "\n",
+	"unknown":    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{}}\n", "garbage": "x\n[]\n{}\n\n", "no-end": `{"jsonrpc":"2.0"`, "not-utf8": "\xff\n",
 }
