@@ -163,26 +163,40 @@ type program struct {
 
 // docstring says where the program comes from, in comments.
 func (p *program) docstring(t *trace.Transcript) string {
-	var b strings.Builder
-	comment := func(text string) {
-		for _, line := range strings.Split(text, "\n") {
-			b.WriteString(strings.TrimRight("# "+oneLine(line), " ") + "\n")
-		}
-	}
+	return comments(append(origin(t), "The comments at the ends of lines are what was recorded."))
+}
+
+// origin says where a transcript comes from, in lines.
+func origin(t *trace.Transcript) []string {
+	var texts []string
 	if t.Case != "" {
-		comment("The case: " + t.Case)
+		texts = append(texts, "The case: "+t.Case)
 	}
 	if t.Implementation != nil {
-		comment("Recorded from: " + introduce(*t.Implementation))
+		texts = append(texts, "Recorded from: "+introduce(*t.Implementation))
 	}
 	for i, v := range t.Violations {
 		if i == mostRecorded {
-			comment(fmt.Sprintf("… and %d more", len(t.Violations)-i))
+			texts = append(texts, fmt.Sprintf("… and %d more", len(t.Violations)-i))
 			break
 		}
-		comment("Broken: " + v.String())
+		texts = append(texts, "Broken: "+v.String())
 	}
-	comment("The comments at the ends of lines are what was recorded.")
+	var lines []string
+	for _, text := range texts {
+		for _, line := range strings.Split(text, "\n") {
+			lines = append(lines, strings.TrimRight(oneLine(line), " "))
+		}
+	}
+	return lines
+}
+
+// comments writes lines as comments of Python.
+func comments(lines []string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+	}
 	return b.String()
 }
 
@@ -423,24 +437,13 @@ func pyData(d trace.Data) string {
 
 // pyBytes writes a bytes literal, runs of a byte shortened.
 func pyBytes(b trace.Bytes) string {
-	const most = 64
 	var parts []string
-	for i := 0; i < len(b); {
-		run := 1
-		for i+run < len(b) && b[i+run] == b[i] {
-			run++
+	for _, r := range runs(b) {
+		part := "b" + pyQuote(r.bytes)
+		if r.times > 1 {
+			part += fmt.Sprintf(" * %d", r.times)
 		}
-		if run >= most {
-			parts = append(parts, fmt.Sprintf("b%s * %d", pyQuote(b[i:i+1]), run))
-			i += run
-			continue
-		}
-		j := i + run
-		for j < len(b) && !slices.Equal(b[j:min(j+most, len(b))], slices.Repeat(b[j:j+1], most)) {
-			j++
-		}
-		parts = append(parts, "b"+pyQuote(b[i:j]))
-		i = j
+		parts = append(parts, part)
 	}
 	switch len(parts) {
 	case 0:
@@ -449,6 +452,36 @@ func pyBytes(b trace.Bytes) string {
 		return parts[0]
 	}
 	return "(" + strings.Join(parts, " + ") + ")"
+}
+
+// A run is a part of some bytes: a long run of one byte, or what is between such.
+type run struct {
+	bytes []byte
+	times int
+}
+
+// runs divides bytes into runs.
+func runs(b []byte) []run {
+	const most = 64
+	var all []run
+	for i := 0; i < len(b); {
+		n := 1
+		for i+n < len(b) && b[i+n] == b[i] {
+			n++
+		}
+		if n >= most {
+			all = append(all, run{b[i : i+1], n})
+			i += n
+			continue
+		}
+		j := i + n
+		for j < len(b) && !slices.Equal(b[j:min(j+most, len(b))], slices.Repeat(b[j:j+1], most)) {
+			j++
+		}
+		all = append(all, run{b[i:j], 1})
+		i = j
+	}
+	return all
 }
 
 // pyText writes a literal of a text that holds no more than Latin-1, whose bytes it is given as.

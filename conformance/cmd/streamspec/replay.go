@@ -22,31 +22,36 @@ import (
 func newReplay() *cobra.Command {
 	var (
 		flags    adapterFlags
-		as       string
+		as, pkg  string
 		target   string
 		deadline time.Duration
 	)
 	cmd := &cobra.Command{
 		Use: "replay FILE", Short: "Run a transcript again",
 		Long: `replay runs the commands of a transcript again, shows what came back and where that differs from what was recorded, and
-judges it. With --as python it prints a program instead, which does the same without streamspec.
+judges it. With --as it prints the transcript as a program instead, and runs nothing:
+
+  go            a test file of Go that replays it under the monitors, on the reference until your own adapter is put there
+  python        a program for asyncio that needs nothing of streamspec: it tells of every step
+  short-python  the same in few lines, for a report of a fault; what has no short form is printed in full
 
 Exit status: 0 no rule is broken; 1 one is; 2 bad usage, or a file that is no transcript; 3 the adapter failed.`,
 		Example: `  streamspec replay case.json --adapter python --python python3.12
-  streamspec replay case.json --as python > case.py`,
+  streamspec replay case.json --as python > case.py
+  streamspec replay case.json --as go --package streams_test > case_test.go`,
 		Args: oneArgument("the file of a transcript"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, err := readTranscript(args[0])
 			if err != nil {
 				return err
 			}
-			switch as {
-			case "":
-			case "python":
-				_, err := io.WriteString(cmd.OutOrStdout(), pythonProgram(t))
+			if as != "" {
+				text, err := printAs(t, as, pkg)
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(cmd.OutOrStdout(), text)
 				return err
-			default:
-				return usage("a transcript cannot be shown as %q: known is python", as)
 			}
 			c, err := flags.choose(cmd, nil)
 			if err != nil {
@@ -67,10 +72,27 @@ Exit status: 0 no rule is broken; 1 one is; 2 bad usage, or a file that is no tr
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().StringVar(&as, "as", "", "print the transcript as a program in this `language`, python, and run nothing")
+	cmd.Flags().StringVar(&as, "as", "", "print the transcript as a program in this `form`, "+forms+", and run nothing")
+	cmd.Flags().StringVar(&pkg, "package", "streams_test", "with --as go: the `name` of the package")
 	cmd.Flags().StringVar(&target, "target", "", "the documented `version` to judge by (default that of the transcript, else what the adapter says)")
 	cmd.Flags().DurationVar(&deadline, "deadline", 20*time.Second, "how `long` one command may take")
 	return cmd
+}
+
+// forms are those in which a transcript can be printed as a program.
+const forms = "go, python or short-python"
+
+// printAs writes a transcript as a program.
+func printAs(t *trace.Transcript, form, pkg string) (string, error) {
+	switch form {
+	case "go":
+		return goProgram(t, pkg)
+	case "python":
+		return pythonProgram(t), nil
+	case "short-python":
+		return shortProgram(t), nil
+	}
+	return "", usage("a transcript cannot be shown as %q: known are %s", form, forms)
 }
 
 // mostRecorded is how many of the violations recorded with a transcript are shown.
