@@ -190,6 +190,7 @@ func TestBadInput(t *testing.T) {
 	write("corrupt.json", `{"schema":1,"steps":[{"command":{"op":"reader.fly","on":"r"}}]}`, 0o644)
 	write("other.json", `{"complete":true}`, 0o644)
 	write("later.json", `{"schema":9,"steps":[]}`, 0o644)
+	write("fine.json", `{"schema":1,"steps":[{"command":{"op":"reader.make","as":"r"}}]}`, 0o644)
 	write("empty.json", ``, 0o644)
 	readline := []string{"--rule", "reader.readline.keeps-lf", "--depth", "quick"}
 	for _, test := range []struct {
@@ -252,6 +253,8 @@ func TestBadInput(t *testing.T) {
 		{"empty file", "", []string{"replay", "empty.json"}, 2, "not a transcript"},
 		{"unknown language", "", []string{"replay", "corrupt.json", "--as", "cobol"}, 2, "step 1"},
 
+		{"transcript in an unknown form", "", []string{"replay", "fine.json", "--as", "cobol"}, 2, "known are go, python or short-python"},
+		{"transcript in no package", "", []string{"replay", "fine.json", "--as", "go", "--package", "a b"}, 2, `name "a b"`},
 		{"another protocol version", "version", []string{"run", own()}, 3, "version 99"},
 		{"garbage", "garbage", []string{"run", own()}, 3, "hello, world"},
 		{"flood", "flood", []string{"run", own()}, 3, "the adapter failed"},

@@ -10,7 +10,7 @@ import (
 
 // pythonProgram writes a transcript as a program for asyncio, Python 3.6 and later, which needs nothing of ours.
 func pythonProgram(t *trace.Transcript) string {
-	p := &program{names: map[string]string{}, used: map[string]bool{}}
+	p := newProgram()
 	for _, s := range t.Steps {
 		p.step(s)
 	}
@@ -117,6 +117,12 @@ class Transport(asyncio.Transport):
 
     def resume_reading(self):
         print("    %s.resume_reading()" % self.name)
+
+    def is_closing(self):
+        return False
+
+    def close(self):
+        pass
 `
 
 const programScripted = `
@@ -159,43 +165,42 @@ type program struct {
 	mocks, scripted, iterates bool
 	connections               bool
 	places, resolver, clock   bool
+
+	part  func(name string) string // the expression of what belongs to a connection or a server
+	error string                   // the class of the exceptions that are set and raised
+}
+
+func newProgram() *program {
+	return &program{
+		names: map[string]string{}, used: map[string]bool{}, error: "ScriptedError",
+		part: func(name string) string { return "named[" + pyText(name) + "]" },
+	}
 }
 
 // docstring says where the program comes from, in comments.
 func (p *program) docstring(t *trace.Transcript) string {
-	return comments(append(origin(t), "The comments at the ends of lines are what was recorded."))
-}
-
-// origin says where a transcript comes from, in lines.
-func origin(t *trace.Transcript) []string {
-	var texts []string
+	var lines []string
 	if t.Case != "" {
-		texts = append(texts, "The case: "+t.Case)
+		lines = append(lines, "The case: "+t.Case)
 	}
 	if t.Implementation != nil {
-		texts = append(texts, "Recorded from: "+introduce(*t.Implementation))
+		lines = append(lines, "Recorded from: "+introduce(*t.Implementation))
 	}
 	for i, v := range t.Violations {
 		if i == mostRecorded {
-			texts = append(texts, fmt.Sprintf("… and %d more", len(t.Violations)-i))
+			lines = append(lines, fmt.Sprintf("… and %d more", len(t.Violations)-i))
 			break
 		}
-		texts = append(texts, "Broken: "+v.String())
+		lines = append(lines, strings.Split("Broken: "+v.String(), "\n")...)
 	}
-	var lines []string
-	for _, text := range texts {
-		for _, line := range strings.Split(text, "\n") {
-			lines = append(lines, strings.TrimRight(oneLine(line), " "))
-		}
-	}
-	return lines
+	return comments(append(lines, "The comments at the ends of lines are what was recorded."))
 }
 
 // comments writes lines as comments of Python.
 func comments(lines []string) string {
 	var b strings.Builder
 	for _, line := range lines {
-		b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
+		b.WriteString(strings.TrimRight("# "+oneLine(line), " ") + "\n")
 	}
 	return b.String()
 }
@@ -244,7 +249,7 @@ var reserved = strings.Fields(`False None True and as assert async await break c
 	asyncio waiting show start settle Transport ScriptedError iterate main loop task list print data bytearray memoryview bytes
 	named Raw Protocol shorten connect open_stream until reaction fcntl os select socket struct tempfile time hasattr tuple
 	contextlib pathlib Address directory PORT counts ended released errors keep open_to serve context connected telling hold release
-	answers asked waiters answer resolve clock freeze advance call reader writer`)
+	answers asked waiters answer resolve clock freeze advance call reader writer transport exc self line outcome recv tcp repr len bool`)
 
 // step writes the lines of a step.
 func (p *program) step(s trace.Step) {
@@ -294,8 +299,7 @@ func (p *program) step(s trace.Step) {
 	case trace.ReaderSetException:
 		arg := "None"
 		if c.Exception != nil {
-			p.scripted = true
-			arg = "ScriptedError(" + pyText(*c.Exception) + ")"
+			arg = p.scriptedError(*c.Exception)
 		}
 		p.call(on, method, arg, recorded)
 	case trace.ReaderFeedEOF, trace.ReaderException, trace.ReaderAtEOF:

@@ -169,7 +169,7 @@ async def connect(name, raw, protocol, failing=None):
     protocol.connection = name
     if raw.kind in ("tcp", "unix"):
         create = loop.create_connection if raw.kind == "tcp" else loop.create_unix_connection
-        transport, _ = await create(factory, sock=raw.far)
+        transport, _ = await create(factory, None, sock=raw.far)
     else:
         create = loop.connect_read_pipe if raw.kind.startswith("read") else loop.connect_write_pipe
         transport, _ = await create(factory, raw.far)
@@ -405,7 +405,7 @@ func pyValue(v trace.Value) string {
 // object is the Python expression of an object: a name of its own, or what an open connection or a server brought along.
 func (p *program) object(name string) string {
 	if strings.ContainsAny(name, ".#") {
-		return "named[" + pyText(name) + "]"
+		return p.part(name)
 	}
 	return p.name(name)
 }

@@ -35,8 +35,8 @@ func goProgram(t *trace.Transcript, pkg string) (string, error) {
 	}
 	name := goName(t)
 	fmt.Fprintf(&out, ")\n\n// %s replays a transcript, judged by the monitors.\n", name)
-	if about := origin(t); len(about) > 0 {
-		fmt.Fprintf(&out, "//\n// %s\n", strings.Join(about, "\n// "))
+	if wrong := about(t); len(wrong) > 0 {
+		fmt.Fprintf(&out, "//\n// %s\n", strings.Join(wrong, "\n// "))
 	}
 	options := "Strict: true"
 	if t.Target != "" {

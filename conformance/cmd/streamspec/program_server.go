@@ -483,7 +483,7 @@ func (p *program) namesOf(names []string) []string {
 // scriptedError writes an exception of ours.
 func (p *program) scriptedError(text string) string {
 	p.scripted = true
-	return "ScriptedError(" + pyText(text) + ")"
+	return p.error + "(" + pyText(text) + ")"
 }
 
 func deref(text *string) string {
