@@ -94,7 +94,7 @@ func (w *wires) open(c *trace.Command) {
 // beStream makes the connection that of a stream, whose reader gets its limit by a rule from the command that opens or serves.
 func (c *connection) beStream(by *trace.Command, rule string) {
 	c.made, c.info.protocol = true, c.name+".protocol"
-	c.stream.blocked, c.stream.released = no, -1
+	c.stream.blocked, c.stream.released, c.stream.above = no, -1, -1
 	c.stream.limit, c.stream.limitRule = defaultLimit, rule
 	if by.Limit != nil {
 		c.stream.limit = *by.Limit
@@ -387,7 +387,7 @@ func (c *connection) owesAnything() debt {
 	if c.unclear {
 		return debt{}
 	}
-	for _, due := range []func() debt{c.owesLoss, c.owesData, c.owesEOF, c.owesResume} {
+	for _, due := range []func() debt{c.owesLoss, c.owesData, c.owesEOF, c.owesPause, c.owesResume} {
 		if d := due(); d.rule != "" {
 			return d
 		}
@@ -438,6 +438,8 @@ func (c *connection) owes(until *trace.Until) debt {
 		return c.owesData()
 	case trace.EOFReceived:
 		return c.owesEOF()
+	case trace.PauseWriting:
+		return c.owesPause()
 	case trace.ResumeWriting:
 		return c.owesResume()
 	}

@@ -45,7 +45,7 @@ func (c *connection) waitsOwed() (trace.Until, bool) {
 		due debt
 		ev  trace.EventName
 	}{
-		{c.owesData(), trace.DataReceived}, {c.owesEOF(), trace.EOFReceived}, {c.owesResume(), trace.ResumeWriting}, {c.owesLoss(), trace.ConnectionLost},
+		{c.owesData(), trace.DataReceived}, {c.owesEOF(), trace.EOFReceived}, {c.owesPause(), trace.PauseWriting}, {c.owesResume(), trace.ResumeWriting}, {c.owesLoss(), trace.ConnectionLost},
 	} {
 		if owed.due.rule != "" {
 			return trace.Until{Event: owed.ev, On: name, Count: p.counts[owed.ev] + 1}, true

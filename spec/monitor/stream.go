@@ -16,6 +16,7 @@ type stream struct {
 	poisoned  bool     // a wait_closed was cancelled: others may be cancelled with it
 	released  int      // how much was written when a drain came back last, and the marks are the same since; -1: none has
 	free      bool     // that drain had nothing to wait for when it was called
+	above     int      // how much was written when more than the high mark was queued, and the marks are the same since; -1: that is not known
 
 	limit     int // of the reader; not positive: there is none that could be judged
 	limitRule string
@@ -42,6 +43,7 @@ type drain struct {
 	open       bool
 	companions bool // other drains were waiting
 	written    int
+	changes    int
 }
 
 // start follows a call that may wait.
@@ -52,7 +54,7 @@ func (c *connection) start(command *trace.Command) *wait {
 	switch command.Op {
 	case trace.WriterDrain:
 		k.drain = drain{
-			blocked: s.blocked, exception: s.exception, gone: s.waited || c.exact && c.w.rested && c.ends(), open: c.open(), companions: c.waitsFor(trace.WriterDrain) > 0, written: len(c.out.bytes),
+			blocked: s.blocked, exception: s.exception, gone: s.waited || c.exact && c.w.rested && c.ends(), open: c.open(), companions: c.waitsFor(trace.WriterDrain) > 0, written: len(c.out.bytes), changes: c.out.changes,
 		}
 	case trace.ReaderRead, trace.ReaderReadLine, trace.ReaderReadExactly, trace.ReaderReadUntil, trace.ReaderIterate:
 		if s.reading > 0 {
@@ -122,14 +124,14 @@ func (c *connection) drained(k *wait, returned *trace.Value, raised *trace.Error
 			}
 		}
 		c.stream.released, c.stream.free = len(c.out.bytes), !k.pending || !c.exact
-		if d.written != len(c.out.bytes) {
+		if d.changes != c.out.changes {
 			c.stream.released = -1
 		}
 	}
 }
 
 // sized judges drains by the size of the queue.
-func (s *stream) sized(c *connection, a *action, size int) {
+func (s *stream) sized(c *connection, a *action, size int, alone bool) {
 	if c.protocol != nil || a.in != "" {
 		return
 	}
@@ -140,8 +142,13 @@ func (s *stream) sized(c *connection, a *action, size int) {
 		c.holds("writer.drain.blocks-above-high", false, fmt.Sprintf("a drain that is pending, since more than %d bytes are queued", high))
 	case same && !s.free && low >= 0 && size > low && c.raw.kind != trace.WritePipe:
 		c.holds("writer.drain.released-at-low", false, fmt.Sprintf("a drain that is still pending, since more than %d bytes are queued", low))
+	case same && s.above >= 0 && low >= 0 && size > low+len(c.out.bytes)-s.above:
+		c.holds("writer.drain.blocks-above-high", false, fmt.Sprintf("a drain that is still pending, since more than %d bytes have been queued, and more than %d all the time since", high, low))
 	}
 	s.released = -1
+	if alone && high >= 0 && size > high {
+		s.above = len(c.out.bytes)
+	}
 	if a.written != len(c.out.bytes) {
 		return
 	}
@@ -173,7 +180,7 @@ func (c *connection) owesDrain(k *wait) debt {
 		return debt{"writer.drain.returns-at-once", "returned none, since there is nothing to wait for"}
 	case c.stream.blocked == no && c.out.atRest > 0 && c.out.atRest < c.out.marks.low:
 		return debt{"writer.drain.does-not-wait-for-empty", fmt.Sprintf("it comes back, since no more than %d bytes are queued", c.out.marks.low)}
-	case c.stream.blocked == no || c.flushed():
+	case c.stream.blocked == no || c.atLow():
 		if d.companions {
 			return debt{"writer.drain.several-tasks", "all drains come back, since there is nothing to wait for"}
 		}

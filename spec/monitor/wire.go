@@ -40,6 +40,8 @@ type wires struct {
 // A raw is the driver's end of a connection.
 type raw struct {
 	kind       trace.EndKind
+	narrow     bool        // the kernel's buffers are small
+	tight      bool        // and may be too small for anything
 	connection *connection // of the far end; nil if it was not opened
 	sent       []byte      // what the kernel has taken
 	received   []byte
@@ -131,6 +133,7 @@ type action struct {
 	reading    bool            // was not paused
 	received   int             // by the raw end, bytes
 	written    int
+	changes    int
 	resumed    int
 	lost       bool
 	refused    bool     // a write after write_eof, which must be refused
@@ -197,7 +200,7 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 	switch c.Op {
 	case trace.RawMake, trace.RawConnect, trace.RawAccept:
 		if reply.Returned != nil {
-			w.raws[c.As] = &raw{kind: c.Kind, unnamed: c.Op == trace.RawMake && c.Kind == trace.Unix}
+			w.raws[c.As] = newRaw(c)
 			w.join(w.raws[c.As], reply.Returned.Object)
 		}
 		if c.Op == trace.RawConnect {
@@ -328,7 +331,7 @@ func (w *wires) expectRaised(program []trace.Reaction) {
 func (w *wires) act(conn *connection, c *trace.Command) *action {
 	conn.disturb(c.Op)
 	return &action{
-		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes),
+		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes), changes: conn.out.changes,
 		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0, protocol: conn.info.protocol, marks: conn.out.marks,
 	}
 }

@@ -8,6 +8,11 @@ func rawEnd(kind trace.EndKind) step {
 	return does(trace.Command{Op: trace.RawMake, As: "w", Kind: kind})
 }
 
+// narrow makes a raw end of which the kernel holds little.
+func narrow(kind trace.EndKind) step {
+	return does(trace.Command{Op: trace.RawMake, As: "w", Kind: kind, Buffer: 4096})
+}
+
 func programmed(program ...trace.Reaction) step {
 	return does(trace.Command{Op: trace.ProtocolMake, As: "p", Program: program})
 }

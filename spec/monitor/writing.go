@@ -28,9 +28,15 @@ type writing struct {
 	atMost    int  // the queue is certainly not longer
 	atRest    int  // it is exactly so long; -1: that is not known
 
-	marks  marks
-	least  int  // the lowest high mark there has been; -1: not known
-	moving bool // the marks were changed after something was written
+	atOnce int  // how much was written when the kernel has certainly taken all of that at once
+	seen   look // when the size of the queue was asked for last
+
+	marks       marks
+	moving      bool     // the marks were changed after something was written
+	lowered     bool     // and nothing was written since
+	crossing    crossing // of the marks
+	afterResume int      // the queue is no longer, since writing was resumed; -1: not known
+	changes     int      // how often something was written, the marks were changed, or flow control was told of
 }
 
 // marks of the write queue; -1: not known for certain.
@@ -49,7 +55,7 @@ type piece struct {
 }
 
 func (o *writing) begin() {
-	o.resumedAt, o.atRest, o.least, o.empty = -1, 0, -1, true
+	o.resumedAt, o.atRest, o.afterResume, o.empty = -1, 0, -1, true
 	o.marks = marks{-1, -1, 16384, 65536, false, false}
 }
 
@@ -90,13 +96,24 @@ func (c *connection) write(a *action) {
 		if c.certain() && !c.closing && o.sure == len(o.bytes) {
 			o.sure += len(all)
 		}
+		if !inList && c.takenAtOnce(len(all)) {
+			o.atOnce += len(all)
+		}
 		o.doomed = o.doomed || c.raw.closed && c.socket() && c.told() && c.in.deaf()
 		o.bytes = append(o.bytes, all...)
 		o.pieces = append(o.pieces, piece{len(o.bytes), a.command.Op == trace.WriterWrite || a.command.Op == trace.WriterWriteLines, inList})
 		o.calls++
 		o.pieced = o.pieced || inList
 		o.atMost += len(all)
-		o.atRest, o.vain, o.empty = -1, false, false
+		if o.afterResume >= 0 {
+			o.afterResume += len(all)
+		}
+		o.atRest, o.vain, o.empty, o.lowered = -1, false, false, false
+		o.changes++
+		o.grown()
+		if high := o.marks.high; high >= 0 && !o.paused && c.told() && c.atLeast() > high {
+			o.exceeds(c, c.atLeast())
+		}
 		if c.stream.blocked == no && (o.marks.high < 0 || o.atMost > o.marks.high) {
 			c.stream.blocked = unknown
 		}
@@ -273,18 +290,19 @@ func (o *writing) told(c *connection, pause bool) {
 		return
 	}
 	o.paused, o.raised, o.vain = pause, false, false
+	o.changes++
 	if !pause {
 		o.resumedAt = len(o.bytes)
+		o.crossing.rule = ""
+		if !c.exact {
+			o.resumed()
+		}
 		return
 	}
-	o.resumedAt = -1
-	bound, high := o.atMost, o.marks.high
-	if !c.exact {
-		bound, high = len(o.bytes), o.least
-	}
+	o.resumedAt, o.crossing.rule = -1, ""
 	c.exercise("transport.write.pauses-strictly-above-high")
-	if bound <= high {
-		c.breaks("transport.write.pauses-strictly-above-high", fmt.Sprintf("no pause_writing: no more than %d bytes can be queued, which are not more than the high mark, %d", bound, high))
+	if c.exact && o.atMost <= o.marks.high || !o.crossing.may {
+		c.breaks("transport.write.pauses-strictly-above-high", fmt.Sprintf("no pause_writing: no more than %d bytes can be queued, which are not more than the high mark, %d", o.atMost, o.marks.high))
 	}
 }
 
@@ -294,12 +312,19 @@ func (o *writing) sized(c *connection, a *action, returned *trace.Value) {
 		return
 	}
 	s := *returned.Int
+	alone := a.in == "" && !a.contended && a.changes == o.changes // nothing has happened beside the command
 	bound := len(o.bytes)
-	if c.exact { // otherwise it may be about to take notice of what the system took, though the peer has received that
+	switch { // where it is not exact it may be about to take notice of what the system took, though the peer has received that
+	case c.exact:
 		bound = min(bound-a.received, o.atMost)
+	case alone:
+		bound = o.atMost
 	}
 	c.exercise("transport.write.buffer-size")
 	switch {
+	case alone && o.afterResume >= 0 && s > o.afterResume:
+		c.breaks("transport.write.resumes-at-low", fmt.Sprintf("at most %d, since writing was resumed at the low mark", o.afterResume))
+		return
 	case s < 0 || s > bound:
 		c.breaks("transport.write.buffer-size", fmt.Sprintf("returned at most %d, since no more can be queued", max(bound, 0)))
 		return
@@ -308,8 +333,11 @@ func (o *writing) sized(c *connection, a *action, returned *trace.Value) {
 		return
 	}
 	unchanged := len(o.bytes) == a.written // nothing was written while the command was carried out
-	if s == 0 && unchanged && !a.contended {
+	if s == 0 && unchanged && !a.contended && (c.exact || alone) {
 		o.empty = true
+	}
+	if s > 0 && alone && c.stream.waited && !c.aborted && !c.mayFail() && len(o.dropped) == 0 {
+		c.breaks("writer.close.wait-closed-waits", "returned 0, since wait_closed has come back")
 	}
 	if !a.open || !c.open() {
 		return
@@ -320,7 +348,10 @@ func (o *writing) sized(c *connection, a *action, returned *trace.Value) {
 	if c.told() {
 		o.judge(c, a, s)
 	}
-	c.stream.sized(c, a, s)
+	c.stream.sized(c, a, s, alone)
+	if alone && !c.unclear {
+		o.asked(c, s)
+	}
 }
 
 // pausesBy and resumesBy name the rules for a mark.
@@ -375,10 +406,13 @@ func (o *writing) resumable(c *connection, s int) bool {
 
 // owesResume tells whether resume_writing is due: everything that was written has come.
 func (c *connection) owesResume() debt {
-	if c.unclear || !c.told() || !c.out.paused || !c.open() || !c.flushed() {
+	if c.unclear || !c.told() || !c.out.paused || !c.open() || !c.atLow() {
 		return debt{}
 	}
-	return debt{"transport.write.resumes-at-low", "resume_writing by now, since nothing is queued any more"}
+	if c.flushed() {
+		return debt{"transport.write.resumes-at-low", "resume_writing by now, since nothing is queued any more"}
+	}
+	return debt{"transport.write.resumes-at-low", fmt.Sprintf("resume_writing by now, since no more than %d bytes are queued", c.out.marks.low)}
 }
 
 // limit notes the marks that a command sets. It must be known before any event that the command brings about.
@@ -395,16 +429,14 @@ func (o *writing) limit(c *connection, a *action) {
 		return
 	}
 	o.marks = marksFrom(high, low)
-	switch {
-	case len(o.bytes) == 0:
-		o.least = o.marks.high
-	case o.least >= 0:
-		o.least = min(o.least, o.marks.high)
-	}
-	o.moving = o.moving || len(o.bytes) > 0
+	o.crossing.rule = "" // of the old marks
+	o.changes++
+	o.grown()
+	o.lowered = len(o.bytes) > 0
+	o.moving = o.moving || o.lowered
 	o.resumedAt, o.vain = -1, false
 	o.raised = o.raised || o.paused
-	c.stream.released = -1
+	c.stream.released, c.stream.above = -1, -1
 	if c.stream.blocked == yes || o.marks.high < 0 || o.atMost > o.marks.high {
 		c.stream.blocked = unknown
 	}
@@ -491,9 +523,6 @@ func (o *writing) limits(c *connection, a *action, returned *trace.Value) {
 			c.holds("transport.write.limits-arithmetic", false, permitted)
 		}
 		*m = marks{low, high, low, high, m.fromHigh, m.justRefused}
-		if len(o.bytes) == 0 && o.least < 0 {
-			o.least = high
-		}
 		if c.stream.blocked == unknown && o.atMost <= high && o.bytes == nil {
 			c.stream.blocked = no
 		}
