@@ -126,6 +126,12 @@ var themes = []theme{
 		end: (*plot).windUp,
 	},
 	{
+		name: "flow", needs: []trace.Capability{trace.CapTransport}, share: 12, long: 14,
+		begin:   (*plot).fillUp,
+		weights: merge(writesOfTransports, writesOfWriters, asksOfQueues, controls, map[trace.Op]int{trace.WriterDrain: 4}),
+		end:     (*plot).runDry,
+	},
+	{
 		name: "server", needs: []trace.Capability{trace.CapServer}, share: 10, long: 16,
 		begin: (*plot).serve,
 		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{

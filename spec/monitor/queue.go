@@ -162,6 +162,5 @@ func (c *connection) atLow() bool {
 	if c.flushed() {
 		return true
 	}
-	moved := o.raised || !c.told() && o.moving
-	return !c.exact && !o.unclear && !moved && c.socket() && min(o.atMost, len(o.bytes)-len(c.raw.received)) <= o.marks.low
+	return !c.exact && !o.unclear && !o.raised && c.socket() && min(o.atMost, len(o.bytes)-len(c.raw.received)) <= o.marks.low
 }

@@ -136,7 +136,7 @@ func (s *stream) sized(c *connection, a *action, size int, alone bool) {
 		return
 	}
 	low, high := c.out.marks.low, c.out.marks.high
-	same := a.written == len(c.out.bytes) && s.released == len(c.out.bytes)
+	same := a.written == len(c.out.bytes) && a.released == len(c.out.bytes) && s.released == a.released // and no drain has come back after the size was asked for
 	switch {
 	case same && high >= 0 && size > high:
 		c.holds("writer.drain.blocks-above-high", false, fmt.Sprintf("a drain that is pending, since more than %d bytes are queued", high))
@@ -160,6 +160,7 @@ func (s *stream) sized(c *connection, a *action, size int, alone bool) {
 		}
 	case size == 0 || low >= 0 && size <= low && !c.out.raised && c.raw.kind != trace.WritePipe:
 		s.blocked = no
+		c.out.raised = false
 	}
 }
 

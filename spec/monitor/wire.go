@@ -134,6 +134,8 @@ type action struct {
 	received   int             // by the raw end, bytes
 	written    int
 	changes    int
+	released   int  // when a drain had come back last
+	waited     bool // a wait_closed had come back
 	resumed    int
 	lost       bool
 	refused    bool     // a write after write_eof, which must be refused
@@ -331,7 +333,7 @@ func (w *wires) expectRaised(program []trace.Reaction) {
 func (w *wires) act(conn *connection, c *trace.Command) *action {
 	conn.disturb(c.Op)
 	return &action{
-		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes), changes: conn.out.changes,
+		connection: conn, command: c, open: conn.open(), shut: conn.shut(), paused: conn.out.paused, reading: !conn.in.paused, received: len(conn.raw.received), written: len(conn.out.bytes), changes: conn.out.changes, released: conn.stream.released, waited: conn.stream.waited,
 		resumed: conn.out.resumedAt, lost: conn.lost, contended: conn.busy > 0, protocol: conn.info.protocol, marks: conn.out.marks,
 	}
 }

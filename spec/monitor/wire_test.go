@@ -278,6 +278,7 @@ var latitudeWires = []permittedSession{
 	{"or none", wired(trace.Unix, raises(trace.DataReceived), sends("a").with(got("a"), noise(), lost))},
 	{"connection_made may fail without consequences", wired(trace.Unix, raises(trace.ConnectionMade), sends("a").with(noise(), got("a")))},
 	{"or lose the connection", steps(rawEnd(trace.Unix), programmed(raises(trace.ConnectionMade)...), opened().with(made, noise(), lost))},
+	{"higher marks do not release a drain", filled(ofStream(setMarks(trace.Int(1000), trace.Int(500))), ofStream(size(300)), drains("k1"))},
 	{"higher marks resume when something is sent", unix(marks100(), writes(a(300)).with(pausesOut), size(300), setMarks(trace.Int(1000), trace.Int(500)), size(300), recv("k1", 1).gives("a").with(goesOut))},
 	{"a blocked drain returns normally after an abort", filled(drains("k1"), ofStream(aborts()).with(doneNone("k1")))},
 	{"or fails", filled(drains("k1"), ofStream(aborts()).with(failed("k1", of(trace.ConnectionReset))))},

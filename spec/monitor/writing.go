@@ -24,7 +24,7 @@ type writing struct {
 	paused    bool // the last callback of flow control was pause_writing
 	vain      bool // a run has waited for pause_writing in vain, and nothing was written since
 	resumedAt int  // how much was written when writing was resumed, and the marks are the same since; -1: neither
-	raised    bool // the marks were changed while writing was paused: whether that resumes is open
+	raised    bool // the marks were changed while writing was paused, or may have been: whether that resumes is open
 	atMost    int  // the queue is certainly not longer
 	atRest    int  // it is exactly so long; -1: that is not known
 
@@ -336,7 +336,7 @@ func (o *writing) sized(c *connection, a *action, returned *trace.Value) {
 	if s == 0 && unchanged && !a.contended && (c.exact || alone) {
 		o.empty = true
 	}
-	if s > 0 && alone && c.stream.waited && !c.aborted && !c.mayFail() && len(o.dropped) == 0 {
+	if s > 0 && alone && a.waited && !c.aborted && !c.mayFail() && len(o.dropped) == 0 {
 		c.breaks("writer.close.wait-closed-waits", "returned 0, since wait_closed has come back")
 	}
 	if !a.open || !c.open() {
@@ -435,7 +435,7 @@ func (o *writing) limit(c *connection, a *action) {
 	o.lowered = len(o.bytes) > 0
 	o.moving = o.moving || o.lowered
 	o.resumedAt, o.vain = -1, false
-	o.raised = o.raised || o.paused
+	o.raised = o.raised || o.paused || !c.told() && c.stream.blocked != no
 	c.stream.released, c.stream.above = -1, -1
 	if c.stream.blocked == yes || o.marks.high < 0 || o.atMost > o.marks.high {
 		c.stream.blocked = unknown

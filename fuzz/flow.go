@@ -1,0 +1,132 @@
+package fuzz
+
+import (
+	"github.com/streamspec/streamspec/spec/trace"
+)
+
+// asksOfQueues are what is done to a connection whose queue is full: mostly to ask how long it is, which is what tells.
+var asksOfQueues = map[trace.Op]int{
+	trace.TransportGetWriteBufferSize: 34, trace.TransportSetWriteBufferLimits: 12, trace.TransportGetWriteBufferLimits: 1, trace.RawRecv: 22, trace.RawSend: 3,
+	trace.RawClose: 1, trace.RawReset: 1, trace.TransportPauseReading: 2, trace.TransportResumeReading: 1, trace.RawFarOpen: 2,
+}
+
+// kernelTakes is how much of a large write the kernel takes at once where its buffers are as small as those that programs ask for: all
+// that a pipe holds, and what Linux has been seen to take of a Unix socket. Where it is another much, less is found.
+var kernelTakes = map[trace.EndKind]int{trace.WritePipe: 4096, trace.Unix: 16256}
+
+// fillUp begins with a connection whose peer does not read, and writes more to it than the kernel takes.
+func (p *plot) fillUp() {
+	c := p.chance
+	p.hasty = oneOf(c, 0, 0, 15, 50)
+	p.high = oneOf(c, 1, 100, 4096, 16384, 65536, 65536, 131072, 1<<20)
+	streams := p.g.d.Has(trace.CapWriter) && (!p.g.d.Has(trace.CapTransport) || chance(c, 50))
+	for !p.step(trace.RawMake) || p.things[len(p.things)-1].end.kind == trace.ReadPipe { // what cannot be written to is drawn again
+	}
+	e := p.things[len(p.things)-1].end
+	p.program[len(p.program)-1].Buffer = smallBuffer[e.kind]
+	by := trace.StreamOpen
+	if !streams {
+		by = trace.ConnectionOpen
+		p.emit(trace.Command{Op: trace.ProtocolMake, As: p.name("p"), Program: p.flowReactions()})
+	}
+	p.make(by)
+	p.queue(e)
+}
+
+// flowReactions draws what a protocol does when it is told of flow control: mostly nothing that disturbs.
+func (p *plot) flowReactions() []trace.Reaction {
+	c := p.chance
+	on := p.next() + ".transport"
+	var all []trace.Reaction
+	for _, in := range []trace.EventName{trace.PauseWriting, trace.ResumeWriting} {
+		r := trace.Reaction{In: in}
+		switch c.Intn(6) {
+		case 0, 1:
+			r.Do = []trace.Command{{Op: trace.TransportGetWriteBufferSize, On: on}}
+		case 2:
+			d := p.bytesToWrite()
+			r.Nth = 1 + c.Intn(2) // else what is written there never ends
+			r.Do = []trace.Command{{Op: trace.TransportWrite, On: on, Data: &d}}
+		case 3:
+			r.Raise = trace.Text("ouch")
+		default:
+			continue
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// queue has more queued than the kernel takes, with the marks beside what is probably left.
+func (p *plot) queue(e *end) {
+	c := p.chance
+	on := p.last("transport")
+	size := trace.Command{Op: trace.TransportGetWriteBufferSize, On: on}
+	low := oneOf(c, 0, 1, p.high/4, p.high/2, p.high-1, p.high)
+	marks := trace.Command{Op: trace.TransportSetWriteBufferLimits, On: on, High: trace.Int(p.high), Low: trace.Int(low)}
+	if chance(c, 10) { // the default's, or what follows from one
+		marks.High, marks.Low = nil, nil
+	} else if chance(c, 5) {
+		marks.High, marks.Low = trace.Int(0), nil
+	}
+	n := kernelTakes[e.kind] + p.high + c.Intn(4) - 1
+	if e.kind == trace.TCP || chance(c, 40) {
+		n = max(oneOf(c, 1<<20, 3<<19, 1<<21, 1<<21), p.high) + c.Intn(3)
+	}
+	if chance(c, 50) { // the queue is filled first
+		p.emit(trace.Command{Op: trace.TransportSetWriteBufferLimits, On: on, High: trace.Int(1 << 30)})
+		p.bulk(n)
+		p.emit(size)
+		p.emit(marks)
+	} else {
+		p.emit(marks)
+		p.bulk(n)
+	}
+	p.emit(size)
+	for range c.Intn(3) { // over the mark, byte by byte
+		p.bulk(1 + c.Intn(2))
+		p.emit(size)
+	}
+}
+
+// bulk writes much, in one of the ways that there are.
+func (p *plot) bulk(n int) {
+	c := p.chance
+	on, write, lines := p.last("transport"), trace.TransportWrite, trace.TransportWriteLines
+	if w := p.last("writer"); w != "" && chance(c, 70) {
+		on, write, lines = w, trace.WriterWrite, trace.WriterWriteLines
+	}
+	if first := c.Intn(n); first > 0 && chance(c, 30) {
+		p.emit(trace.Command{Op: lines, On: on, Chunks: []trace.Data{*trace.D(p.fill(first)), *trace.D(p.fill(n - first))}})
+		return
+	}
+	p.emit(trace.Command{Op: write, On: on, Data: trace.D(p.fill(n))})
+}
+
+// last returns the name of what of a kind was made last, empty: nothing.
+func (p *plot) last(kind string) string {
+	for i := len(p.things) - 1; i >= 0; i-- {
+		if p.things[i].kind == kind {
+			return p.things[i].name
+		}
+	}
+	return ""
+}
+
+// runDry receives what is left, and looks how the connection is then; or ends it as other programs do.
+func (p *plot) runDry() {
+	c := p.chance
+	if chance(c, 40) {
+		p.windUp()
+		return
+	}
+	t := p.thing(p.last("transport"))
+	w := p.thing(p.last("raw end"))
+	left := w.end.written - w.end.asked
+	if left > 0 && w.can(trace.RawRecv) {
+		p.emit(trace.Command{Op: trace.RawRecv, On: w.name, As: p.name("c"), N: trace.Int(left)})
+	}
+	if t.can(trace.TransportGetWriteBufferSize) {
+		p.emit(trace.Command{Op: trace.TransportGetWriteBufferSize, On: t.name})
+	}
+}
