@@ -1,6 +1,7 @@
 package behavior
 
 import (
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -377,6 +378,46 @@ func readerRead(t *Testee) {
 			t.Expect(r.Read(2)).To(Return("ab"))
 			r.FeedData("defg")
 			t.Expect(first).To(Return("cdefg"))
+		})
+		for _, separator := range []string{"\n", "AB"} {
+			It(fmt.Sprintf("has a call find its separator, %q, though another has taken what was there before", separator), Rule("reader.read.conflict-only-when-waiting"), func() {
+				first := r.ReadUntil(separator)
+				r.FeedData("abc")
+				t.Expect(first).To(BePending())
+				t.Expect(r.Read(3)).To(Return("abc"))
+				r.FeedData(separator)
+				t.Expect(first).To(Return(separator))
+			})
+		}
+		It("does not take it for the end of the stream that another call has taken what came", Rule("reader.read.conflict-only-when-waiting"), func() {
+			var second *Call
+			first := r.Read(1)
+			t.WithoutSettling(func() {
+				second = r.ReadLine()
+				r.FeedData("\n")
+			})
+			t.Settle()
+			if !first.Pending() { // the other one has taken it
+				t.Expect(first).To(Return("\n"))
+			} else {
+				t.Expect(second).To(Return("\n"))
+			}
+		})
+		It("loses no call that begins when the one before has been woken and has not run", Rule("reader.read.second-waiter-refused"), func() {
+			t.NeedsExactSettling()
+			var second *Call
+			first := r.ReadUntil("a")
+			t.WithoutSettling(func() {
+				second = r.ReadExactly(5)
+				r.FeedData("a")
+			})
+			t.Expect(first).To(Return("a"))
+			r.FeedData("12345")
+			if second.Raised() != nil {
+				t.Expect(second).To(FailWith(ConcurrentRead))
+			} else {
+				t.Expect(second).To(Return("12345"))
+			}
 		})
 		It("never takes read(0) or readexactly(0) for a conflict", Rule("reader.read.conflict-only-when-waiting"), func() {
 			first := r.ReadLine()

@@ -190,6 +190,16 @@ func writerCloseWaits(t *Testee) {
 		})
 		t.Expect(wait).To(ReturnNone())
 	})
+	itEach(writingKinds, "leaves who else waits alone when one wait_closed is cancelled", Rule("writer.close.wait-closed-waits", "writer.close.wait-closed-reports-loss"), func(kind trace.EndKind) {
+		s := t.OpenStream(kind)
+		first, second := s.Writer.WaitClosed(), s.Writer.WaitClosed()
+		t.Expect(first).To(BePending())
+		second.Cancel()
+		t.Expect(second).To(FailWith(Cancelled))
+		t.Expect(first).To(BePending())
+		s.Writer.Close()
+		t.Expect(first).To(ReturnNone())
+	})
 
 	optional := Rule("writer.close.wait-after-close-optional")
 	itEach(writingKinds, "ends the stream though nobody waits for it", optional, func(kind trace.EndKind) {
