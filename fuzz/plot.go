@@ -36,6 +36,7 @@ type thing struct {
 	mock   bool          // a transport that only records; a reader protocol
 	end    *end          // the connection that it belongs to; nil: none
 	server *serving      // of a server
+	greets bool          // a reader protocol that has a callback
 	ends   bool          // a protocol that may end the connection; a reader protocol that has lost it
 }
 
@@ -202,7 +203,11 @@ func (p *plot) emit(c trace.Command) {
 	case trace.MockMake:
 		p.add(&thing{name: c.As, kind: "transport", mock: true})
 	case trace.ReaderProtocolMake:
-		p.add(&thing{name: c.As, kind: "protocol", mock: true})
+		p.add(&thing{name: c.As, kind: "protocol", mock: true, greets: c.Callback != ""})
+	case trace.ProtocolConnectionMade:
+		if p.thing(c.On).greets && !c.NoSettle {
+			p.add(&thing{name: c.On + ".writer", kind: "writer", mock: true})
+		}
 	case trace.WriterMake:
 		p.add(&thing{name: c.As, kind: "writer", mock: true})
 	case trace.ProtocolMake:
@@ -368,6 +373,10 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 			c.Limit = trace.Int(-ch.Intn(2)) // which is refused
 		case p.limit != defaultLimit:
 			c.Limit = trace.Int(p.limit)
+		}
+	case "callback":
+		if chance(ch, 25) {
+			c.Callback = oneOf(ch, trace.Function, trace.Coroutine)
 		}
 	case "can_pause":
 		if chance(ch, 20) {

@@ -7,12 +7,14 @@ import (
 )
 
 // All sessions of each sort.
-func allWrong() []wrongSession { return slices.Concat(wrong, wrongWires, wrongServers, wrongInfo) }
+func allWrong() []wrongSession {
+	return slices.Concat(wrong, wrongWires, wrongServers, wrongInfo, wrongByHand)
+}
 func allConforming() []conformingSession {
-	return slices.Concat(conforming, conformingWires, conformingServers, conformingInfo)
+	return slices.Concat(conforming, conformingWires, conformingServers, conformingInfo, conformingByHand)
 }
 func allLatitude() []permittedSession {
-	return slices.Concat(latitude, latitudeWires, latitudeServers, latitudeInfo)
+	return slices.Concat(latitude, latitudeWires, latitudeServers, latitudeInfo, latitudeByHand)
 }
 
 // tells is the answer of a transport to what it knows of a name.

@@ -36,11 +36,14 @@ type Monitor struct {
 	wires      *wires             // nil until there is something of connections to follow
 	feeds      map[string]string  // the reader that a reader protocol made by hand feeds
 	bereft     map[string]bool    // reader protocols whose connection was lost
-	through    *trace.Command     // the callback of such a protocol that is at hand, nil if none is
-	answered   *trace.Reply       // what came back from it
-	index      map[string]int     // a number for each rule that was exercised
-	rules      []string           // the rule of each number
-	counts     []int              // how often it was exercised
+	hands      *handmade          // nil until there is something that is made by hand
+	command    *trace.Command     // the one at hand
+	reply      *trace.Reply
+	through    *trace.Command // the callback of such a protocol that is at hand, nil if none is
+	answered   *trace.Reply   // what came back from it
+	index      map[string]int // a number for each rule that was exercised
+	rules      []string       // the rule of each number
+	counts     []int          // how often it was exercised
 	violations []trace.Violation
 }
 
@@ -85,7 +88,7 @@ func (m *Monitor) reset() {
 	clear(m.readers)
 	clear(m.transports)
 	clear(m.calls)
-	m.wires = nil
+	m.wires, m.hands = nil, nil
 	clear(m.feeds)
 	clear(m.bereft)
 }
@@ -111,6 +114,14 @@ func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 	}
 	if m.wires == nil && opens(c.Op) {
 		m.wires = m.newWires()
+	}
+	m.command, m.reply = c, reply
+	if m.hands == nil && c.Op == trace.ReaderProtocolMake {
+		m.hands = newHandmade(m)
+	}
+	if m.hands != nil {
+		m.hands.begin(c, reply)
+		defer m.hands.end(c, reply, m.rests(c, reply))
 	}
 	if m.wires != nil {
 		m.wires.begin(c, reply)
@@ -176,6 +187,13 @@ func (m *Monitor) Reset() {
 	m.step, m.violations = 0, nil
 }
 
+// rests tells whether the implementation has come to rest after a command, as far as it is in memory.
+func (m *Monitor) rests(c *trace.Command, reply *trace.Reply) bool {
+	spec := trace.Spec(c.Op)
+	return m.options.Settling == trace.Exact && !c.NoSettle && (spec.Style != trace.Make || spec.Events != nil) && c.Op != trace.Run && c.Op != trace.Forget &&
+		!slices.ContainsFunc(reply.Events, func(e trace.Event) bool { return e.Ev == trace.Unsettled })
+}
+
 // subject is the reader that a command is about, nil if it is about none that is known.
 func (m *Monitor) subject(c *trace.Command) *reader {
 	if c.Op == trace.Cancel {
@@ -186,6 +204,9 @@ func (m *Monitor) subject(c *trace.Command) *reader {
 
 // event gives an event to the monitor that it is for.
 func (m *Monitor) event(e *trace.Event) {
+	if m.hands != nil && m.hands.event(e) {
+		return
+	}
 	switch e.Ev {
 	case trace.PauseReading, trace.ResumeReading:
 		if t := m.transports[e.On]; t != nil {
@@ -254,6 +275,7 @@ func (m *Monitor) abandon(c *trace.Command, reply *trace.Reply) {
 	if m.wires != nil {
 		m.wires.abandon(c, reply)
 	}
+	m.hands = nil
 	if r := m.subject(c); r != nil {
 		r.lost = true
 	}
@@ -268,6 +290,9 @@ func (m *Monitor) forget(names []string) {
 		m.wires.forget(names)
 	}
 	for _, name := range names {
+		if m.hands != nil {
+			m.hands.forget(name)
+		}
 		m.order = slices.DeleteFunc(m.order, func(r *reader) bool { return r == m.readers[name] })
 		delete(m.readers, name)
 		delete(m.transports, name)

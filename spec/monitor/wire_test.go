@@ -314,12 +314,12 @@ var bySystem = Options{Settling: trace.Exact, BestEffort: []trace.Capability{tra
 
 // TestConnectionsWithWeakerSettling holds that what passes where more is known passes where less is, whichever way that is said.
 func TestConnectionsWithWeakerSettling(t *testing.T) {
-	for _, test := range slices.Concat(conformingWires, conformingServers, conformingInfo) {
+	for _, test := range slices.Concat(conformingWires, conformingServers, conformingInfo, conformingByHand) {
 		for _, v := range play(bySystem, test.session...).Violations() {
 			t.Errorf("%s: accused: %s", test.name, v)
 		}
 	}
-	for _, test := range slices.Concat(latitudeWires, latitudeServers, latitudeInfo) {
+	for _, test := range slices.Concat(latitudeWires, latitudeServers, latitudeInfo, latitudeByHand) {
 		for _, v := range play(bySystem, test.session...).Violations() {
 			t.Errorf("%s: accused: %s", test.name, v)
 		}
