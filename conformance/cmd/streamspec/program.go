@@ -249,7 +249,7 @@ var reserved = strings.Fields(`False None True and as assert async await break c
 	asyncio waiting show start settle Transport ScriptedError iterate main loop task list print data bytearray memoryview bytes
 	named Raw Protocol shorten connect open_stream until reaction fcntl os select socket struct tempfile time hasattr tuple
 	contextlib pathlib Address directory PORT counts ended released errors keep open_to serve context connected telling hold release
-	answers asked waiters answer resolve clock freeze advance call reader writer transport exc self line outcome recv tcp repr len bool`)
+	answers asked waiters answer resolve clock freeze advance call reader writer transport exc self line outcome recv tcp repr len bool clients address server`)
 
 // step writes the lines of a step.
 func (p *program) step(s trace.Step) {

@@ -55,6 +55,7 @@ type short struct {
 	cancelled map[string]bool          // calls that are cancelled some time
 	pending   []string                 // calls that have been started and not been told of
 	due       bool                     // something may have to run before the next call
+	listens   string                   // the address at which there is a server
 	early     bool                     // a raw end has been used before it was opened
 	ended     bool                     // nothing of what follows is to be seen
 	protocol  string                   // whose callbacks are being written
@@ -200,6 +201,9 @@ func (s *short) settle() {
 // partOf is the variable or the expression of what belongs to a connection or a server.
 func (s *short) partOf(name string) string {
 	owner, part, _ := strings.Cut(name, ".")
+	if expression := client(name); expression != "" {
+		return expression
+	}
 	prefix := ""
 	if !s.single {
 		prefix = s.name(owner) + "_"
@@ -281,6 +285,9 @@ func (s *short) shortStep(i int) {
 	case trace.ReaderIterate:
 		s.iterate(i)
 	case trace.Cancel:
+		if strings.Contains(c.On, "#") {
+			s.lacks = c.String()
+		}
 		if !slices.Contains(s.pending, c.On) {
 			break // it has come back, and is left alone
 		}

@@ -42,7 +42,7 @@ func (s *short) connection(i int) {
 	case trace.ObjectHas:
 		s.write("print(hasattr(%s, %s))", s.object(c.On), pyText(c.Name))
 	default:
-		s.lacks = string(c.Op)
+		s.server(i)
 	}
 }
 

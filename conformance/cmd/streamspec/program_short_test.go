@@ -155,6 +155,35 @@ func TestShortEverywhere(t *testing.T) {
 	}
 }
 
+// TestShortServers runs short programs about servers.
+func TestShortServers(t *testing.T) {
+	path, err := exec.LookPath(defaultPython)
+	if err != nil {
+		t.Skip("there is no Python here")
+	}
+	echo := []trace.Reaction{{In: trace.ClientConnected, Nth: 1, Hold: true, Do: []trace.Command{{Op: trace.WriterWrite, On: "s#1.writer", Data: trace.D("hello")}}}}
+	for _, kind := range []trace.EndKind{trace.TCP, trace.Unix} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			out := runShort(t, path, shortProgram(transcriptOf(t,
+				trace.Command{Op: trace.AddressMake, As: "a", Kind: kind},
+				trace.Command{Op: trace.StreamServe, As: "s", Kind: kind, Addresses: []string{"a"}, Callback: trace.Coroutine, Program: echo, Limit: trace.Int(9)},
+				trace.Command{Op: trace.RawConnect, As: "w", Kind: kind, Address: "a"},
+				trace.Command{Op: trace.Run, Until: &trace.Until{Event: trace.ClientConnected, On: "s#1"}, Ms: 5000},
+				trace.Command{Op: trace.ServerIsServing, On: "s.server"},
+				trace.Command{Op: trace.RawRecv, On: "w", As: "c1", N: trace.Int(5)},
+				trace.Command{Op: trace.RawSend, On: "w", Data: trace.D("line\n")},
+				trace.Command{Op: trace.ReaderReadLine, On: "s#1.reader", As: "c2"},
+				trace.Command{Op: trace.Release, On: "s#1"},
+				trace.Command{Op: trace.WriterClose, On: "s#1.writer"},
+				trace.Command{Op: trace.ServerClose, On: "s.server"},
+				trace.Command{Op: trace.ServerWaitClosed, On: "s.server", As: "c3"},
+			)))
+			NewWithT(t).Expect(out).To(Equal("connected: 1\nis_serving: True\nc1: b'hello'\nc2: b'line\\n'\nc3: None\n"))
+		})
+	}
+}
+
 // TestNoShortForm prints what is written in full.
 func TestNoShortForm(t *testing.T) {
 	g := NewWithT(t)
