@@ -20,7 +20,7 @@ const (
 )
 
 // mostCommands is how many commands a decoded program has at most, besides those that it begins with.
-const mostCommands = 48
+const mostCommands = 32
 
 // Decode makes a program of any bytes, for engines that look for inputs by coverage. The first byte says what it begins with; then
 // comes one byte for each command, and behind it the bytes of its arguments. Data stand in the input as they are. What is missing
@@ -49,13 +49,20 @@ type plan struct {
 
 var plans = [kinds]plan{Readers: readers, Streams: streams, Transports: transports, Servers: servers}
 
-// hasty is the bit of a command's byte that asks for the reply at once, where that leaves the monitors something to say.
-const hasty = 0x80
+// hasty is the bit of a command's byte that asks for the reply at once, where that leaves the monitors something to say. Each such
+// command multiplies what they have to follow, so there are few of them, and fewer in a row.
+const (
+	hasty           = 0x80
+	mostHasty       = 6
+	mostHastyInARow = 3
+)
 
 // A Decoder decodes one program after the other, in the same memory.
 type Decoder struct {
 	rest    []byte
 	calls   int // that were started
+	hasty   int // commands so far
+	inARow  int // of them the last
 	written int // bytes to the other end
 	awaited int // bytes that the other end has asked for
 
@@ -70,7 +77,7 @@ func (d *Decoder) Decode(to Program, data []byte, kind Kind) Program {
 		d.data, d.ints = make([]trace.Data, 0, 2*mostCommands), make([]int, 0, 2*mostCommands)
 	}
 	d.data, d.ints = d.data[:0], d.ints[:0]
-	d.rest, d.calls, d.written, d.awaited = data, 0, 0, 0
+	d.rest, d.calls, d.hasty, d.inARow, d.written, d.awaited = data, 0, 0, 0, 0, 0
 	p := &plans[kind]
 	if d.begun[kind] == nil {
 		d.begun[kind] = make([]Program, p.styles)
@@ -116,7 +123,12 @@ func (d *Decoder) command(to *trace.Command, c *code, atOnce bool) bool {
 		to.As = names[d.calls]
 		d.calls++
 	}
-	to.NoSettle = atOnce
+	if to.NoSettle = atOnce && d.hasty < mostHasty && d.inARow < mostHastyInARow; to.NoSettle {
+		d.hasty++
+		d.inARow++
+	} else {
+		d.inARow = 0
+	}
 	return true
 }
 

@@ -3,7 +3,7 @@
 #
 #	scripts/fuzz.sh 60s [TARGET...]
 #
-# With the word rates in place of a target it measures instead how much processor time an input takes, beside that of a target that
+# With the word rates before the targets it measures instead how much processor time an input takes, beside that of a target that
 # does nothing, all in turn and four times, of which the first is to fill the engine's cache and does not count.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,8 @@ engine() { go test -run '^$' -fuzz "^$1\$" -fuzztime "$2" -fuzzminimizetime 10x 
 count() { sed -n 's/.*execs: \([0-9]*\).*/\1/p' | tail -1; }
 
 if [ "${1:-}" = rates ]; then
+	shift
+	[ $# -eq 0 ] || all="FuzzNothing $*"
 	measure=$(mktemp -d)
 	trap 'rm -rf "$measure"' EXIT
 	go test -c -fuzz . -o "$measure/native.test" $package

@@ -3,6 +3,7 @@ package native
 import (
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 )
 
@@ -12,6 +13,7 @@ const corpus = "../../fixtures/corpus"
 // run has Go's engine look for inputs, beginning with those of the corpus.
 func run(f *testing.F) {
 	target := Targets[f.Name()]()
+	debug.SetGCPercent(400) // what inputs leave behind is small, and much of it
 	files, err := filepath.Glob(filepath.Join(corpus, f.Name(), "*"))
 	if err != nil {
 		f.Fatal(err)
