@@ -92,6 +92,7 @@ func (c *connection) drained(k *wait, returned *trace.Value, raised *trace.Error
 		switch {
 		case k.cancelled && raised.Kind == trace.Cancelled:
 			c.exercise("writer.drain.cancel-is-harmless")
+		case d.exception != nil && c.mayFail() && raised.Kind != trace.Scripted: // the error of the loss may have taken its place
 		case d.exception != nil:
 			c.holds("writer.drain.raises-stored-exception", raised.Kind == trace.Scripted && raised.Message == *d.exception, fmt.Sprintf("raised the exception %q", *d.exception))
 		case d.gone:
