@@ -39,8 +39,17 @@ if [ "${1:-}" = rates ]; then
 	exit
 fi
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for target in ${*:-$all}; do
 	[ "$target" != FuzzNothing ] || [ $# -gt 0 ] || continue
 	echo "== $target"
-	engine "$target" "$time" | sed '/now fuzzing\|gathering baseline/d'
+	if ! engine "$target" "$time" >"$log" 2>&1; then
+		# The engine also fails when its time is over while it is busy with an input that is interesting.
+		if grep -q 'Failing input\|panic\|hung or terminated' "$log" || ! grep -q 'context deadline exceeded' "$log"; then
+			cat "$log"
+			exit 1
+		fi
+	fi
+	grep elapsed "$log" | tail -1 || true
 done
