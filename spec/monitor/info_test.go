@@ -8,13 +8,13 @@ import (
 
 // All sessions of each sort.
 func allWrong() []wrongSession {
-	return slices.Concat(wrong, wrongWires, wrongServers, wrongInfo, wrongByHand)
+	return slices.Concat(wrong, wrongWires, wrongServers, wrongInfo, wrongByHand, wrongPlaces)
 }
 func allConforming() []conformingSession {
-	return slices.Concat(conforming, conformingWires, conformingServers, conformingInfo, conformingByHand)
+	return slices.Concat(conforming, conformingWires, conformingServers, conformingInfo, conformingByHand, conformingPlaces)
 }
 func allLatitude() []permittedSession {
-	return slices.Concat(latitude, latitudeWires, latitudeServers, latitudeInfo, latitudeByHand)
+	return slices.Concat(latitude, latitudeWires, latitudeServers, latitudeInfo, latitudeByHand, latitudePlaces)
 }
 
 // tells is the answer of a transport to what it knows of a name.

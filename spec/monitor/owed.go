@@ -18,6 +18,11 @@ func (m *Monitor) Owes() (trace.Until, bool) {
 			return until, true
 		}
 	}
+	for _, d := range m.wires.dials {
+		if d.owes().rule != "" && !d.unclear && !d.exact {
+			return trace.Until{Done: d.name}, true
+		}
+	}
 	for _, s := range m.wires.ordered {
 		if until, ok := s.waitsOwed(); ok && !s.exact {
 			return until, true

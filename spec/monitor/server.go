@@ -14,6 +14,8 @@ type server struct {
 	name    string         // of the call that starts it
 	command *trace.Command // that does so
 	exact   bool           // pending means that nothing more happens
+	foot    footing        // what has to become of the call that starts it
+	seat    *place         // where the socket is bound that it was given, and that is alone there; nil: there is none
 	unclear bool           // what it does cannot be followed any more: nothing is judged
 
 	// What was done to it. Between what may be and what certainly is, either passes.
@@ -54,14 +56,10 @@ const (
 	socketOrAddress  = "parameters.socket-or-address"
 )
 
-// A place is what is known of an address.
-type place struct {
-	plain  bool    // nobody is there but the servers that were told of it
-	server *server // the one that was told of it
-}
-
 func (w *wires) serve(c *trace.Command) {
 	s := &server{w: w, name: c.As, command: c, exact: w.m.options.exactFor(c.Kind), asked: c.StartServing == nil || *c.StartServing}
+	s.sits()
+	s.foot = s.footing()
 	s.strangers = s.elsewhere()
 	w.servers[c.As] = s
 	w.ordered = append(w.ordered, s)
@@ -69,16 +67,48 @@ func (w *wires) serve(c *trace.Command) {
 	w.calls[c.As] = &wait{command: c, server: s}
 	for _, name := range c.Addresses {
 		if p := w.places[name]; p != nil {
-			p.plain = p.plain && p.server == nil // a second one may take the first one's place
+			p.plain = p.plain && p.server == nil && !p.crowded // a second one may take the first one's place
 			p.server = s
+			p.servers++
 		}
 	}
+}
+
+// sits takes the place of the socket that it is given.
+func (s *server) sits() {
+	k := s.w.made[s.command.Socket]
+	if k == nil || k.Address == "" || k.Kind != s.command.Kind || s.command.Host != nil || s.command.Port != nil || len(s.command.Addresses) > 0 {
+		return
+	}
+	if p := s.w.places[k.Address]; p != nil && p.plain && p.bound == k.As && p.server == nil {
+		s.seat, p.server, p.servers = p, s, 1
+	}
+}
+
+// binds notes that a socket is made, which may be bound to an address.
+func (w *wires) binds(c *trace.Command, reply *trace.Reply) {
+	if reply.Returned != nil {
+		w.made[c.As] = c
+	}
+	p := w.places[c.Address]
+	if p == nil {
+		return
+	}
+	if p.crowded || p.server != nil || c.Datagram != nil {
+		w.crowd(c.Address)
+	}
+	p.crowded, p.bound = true, c.As
+}
+
+// isAt tells whether it was told of an address.
+func (s *server) isAt(address string) bool {
+	return slices.Contains(s.command.Addresses, address) || s.seat != nil && s.seat.name == address
 }
 
 // elsewhere tells whether the server may listen at other places than its addresses.
 func (s *server) elsewhere() bool {
 	c := s.command
-	return c.Host != nil || c.Port != nil || c.Socket != "" || c.Keywords != nil || len(c.Addresses) == 0
+	return c.Host != nil || c.Port != nil || c.Socket != "" && s.seat == nil || c.Keywords != nil || len(c.Addresses) == 0 && s.seat == nil
 }
 
 // serverOf returns the server of that name.
@@ -92,6 +122,9 @@ func (w *wires) serverOf(name string) *server {
 // connects follows a raw end that connects to an address.
 func (w *wires) connects(c *trace.Command, reply *trace.Reply) {
 	p := w.places[c.Address]
+	if p != nil && reply.Returned != nil {
+		p.comers++
+	}
 	certain := p != nil && p.plain && p.server != nil && !p.server.unclear && w.alone(p.server)
 	r := w.raws[c.As]
 	if reply.Returned == nil || r == nil {
@@ -103,7 +136,7 @@ func (w *wires) connects(c *trace.Command, reply *trace.Reply) {
 	r.since = w.m.step
 	var at []*server
 	for _, s := range w.ordered {
-		if s.command.Kind == c.Kind && !s.closed && (s.elsewhere() || slices.Contains(s.command.Addresses, c.Address)) {
+		if s.command.Kind == c.Kind && !s.closed && (s.elsewhere() || s.isAt(c.Address)) {
 			at = append(at, s)
 		}
 	}
@@ -295,11 +328,16 @@ func (s *server) sockets(before standing, returned *trace.Value) {
 		s.holds(s.by, empty, "returned an empty list, since the server is closed")
 	case before.serving && s.now().serving:
 		plain := func(name string) bool { p := s.w.places[name]; return p != nil && p.plain }
+		s.reaches(all)
 		var wrong bool
 		for _, a := range all {
 			wrong = wrong || !tellsAddress(s.command.Kind, a)
 		}
-		if n := len(s.command.Addresses); !s.elsewhere() && !slices.ContainsFunc(s.command.Addresses, func(name string) bool { return !plain(name) }) {
+		n := len(s.command.Addresses)
+		if s.seat != nil {
+			n = 1
+		}
+		if !s.elsewhere() && !slices.ContainsFunc(s.command.Addresses, func(name string) bool { return !plain(name) }) {
 			s.holds("start_server.sockets", !wrong && len(all) == n, fmt.Sprintf("returned a list of %d addresses", n))
 		} else {
 			s.holds("start_server.sockets", !wrong && len(all) > 0, "returned a list of at least one address")
@@ -327,6 +365,7 @@ func (s *server) started(raised *trace.Error) {
 // back judges how a call came back.
 func (s *server) back(k *wait, returned *trace.Value, raised *trace.Error) {
 	if k.command.Op == trace.StreamServe {
+		s.stands(k, raised)
 		s.started(raised)
 		return
 	}
@@ -456,6 +495,8 @@ func (s *server) owesCall(k *wait) debt {
 	op := k.command.Op
 	switch {
 	case s.unclear:
+	case op == trace.StreamServe && !k.cancelled:
+		return s.foot.due()
 	case op == trace.ServerStartServing && !k.cancelled && !s.closing:
 		return debt{deferred, "it comes back"}
 	case op == trace.ServerWaitClosed && !k.cancelled && s.closed && s.deserted():

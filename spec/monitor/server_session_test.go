@@ -133,6 +133,13 @@ func releaseRaising(name, text string) step {
 
 // The functions below make steps about one stream, s, that is opened to an address, a, where the driver listens.
 
+// addressIn makes an address with something there.
+func addressIn(name string, kind trace.EndKind, state trace.State) step {
+	return does(trace.Command{Op: trace.AddressMake, As: name, Kind: kind, State: state})
+}
+
+func live(name string) step { return addressIn(name, trace.Unix, trace.Live) }
+
 func dials() step {
 	return does(trace.Command{Op: trace.StreamOpen, As: "s", Kind: trace.Unix, Address: "a"})
 }
@@ -145,7 +152,7 @@ func accepts(call string) step {
 
 // dialled begins a session with such a stream.
 func dialled(s ...step) []step {
-	return append(steps(address("a"), dials(), accepts("s")), s...)
+	return append(steps(live("a"), dials(), accepts("s")), s...)
 }
 
 // about has a run wait for an event of another object.

@@ -112,8 +112,11 @@ func socketTo(raw string) step {
 	return does(trace.Command{Op: trace.SocketMake, As: "k", Kind: trace.Unix, Raw: raw})
 }
 
-// of has a stream be opened of a socket.
-func (s step) of(socket string) step { s.c.Address, s.c.Socket = "", socket; return s }
+// of has a stream be opened of a socket, or a server be given one.
+func (s step) of(socket string) step {
+	s.c.Address, s.c.Addresses, s.c.Socket = "", nil, socket
+	return s
+}
 
 // conformingServers are sessions of servers as a conforming implementation has them, and rules whose premise occurs in them.
 var conformingServers = []conformingSession{
@@ -124,7 +127,7 @@ var conformingServers = []conformingSession{
 	{"a client that has sent and waits before it is accepted", started(connects("w").soon(), sends("ab").soon(), recv("k1", 1).soon(), settle().with(callFor(1, "w")), inHandler(ofReader(read("k2", 9))).gives("ab"), inHandler(viaWriter(writes("x"))).with(done("k1", "x"))), nil},
 	{"a stream that connects", dialled(sends("ab"), ofReader(read("k1", 9)).gives("ab"), viaWriter(writes("xy")), viaWriter(closes()), recvAll("k2").gives("xy")), []string{"writer.close.flushes-first"}},
 	{"one of a socket", steps(rawEnd(trace.Unix), socketTo("w"), dials().of("k"), sends("ab"), ofReader(read("k1", 9)).gives("ab")), nil},
-	{"questions before it is accepted", steps(address("a"), dials(), viaWriter(closing()).is(false), accepts("s"), viaWriter(closes()), recvAll("k1").gives("")), []string{"writer.close.flushes-first"}},
+	{"questions before it is accepted", steps(live("a"), dials(), viaWriter(closing()).is(false), accepts("s"), viaWriter(closes()), recvAll("k1").gives("")), []string{"writer.close.flushes-first"}},
 
 	// how a callback ends
 	{"a callback that fails", served(recvAll("k1"), releaseRaising("srv#1", "boom").with(endsCall(scripted()), noise(), done("k1", "")), inHandler(viaWriter(closing())).is(true)), []string{"start_server.failing-coroutine-closes"}},
@@ -133,7 +136,7 @@ var conformingServers = []conformingSession{
 	// who has connected
 	{"several clients", served(isServing(true), socketsAre(path("/x")), connects("u").soon(), connects("v").soon(), settle().with(callFor(2, "v"), callFor(3, "u")), startsServing("c1").none()),
 		[]string{"start_server.callback-per-connection", "start_server.listens", "start_server.sockets", "start_server.deferred-serving"}},
-	{"two servers at one place", steps(overTCP(address("a")), overTCP(serves()), overTCP(serves().makes("other")), overTCP(connects("v")), overTCP(connects("w")).with(callFor(1, "w"))), nil},
+	{"two servers at one place", steps(overTCP(address("a")), sharing(overTCP(serves())), sharing(overTCP(serves().makes("other"))), overTCP(connects("v")), overTCP(connects("w")).with(callFor(1, "w"))), nil},
 	{"over TCP", steps(overTCP(address("a")), overTCP(serves()), socketsAre(hostAndPort(4711)), overTCP(connects("w")).with(callFor(1, "w")), closesServer()), []string{"start_server.sockets"}},
 	{"told of a host", steps(withHost(serves()), socketsAre(hostAndPort(1), hostAndPort(1)), closesServer(), waitsForServer("c1")), []string{"start_server.sockets"}},
 	{"several addresses", steps(address("a"), address("b"), serves().at("a", "b"), socketsAre(path("/x"), path("/y")), connects("w").at("b").with(callFor(1, "w"))), []string{"start_server.listens"}},
@@ -177,13 +180,13 @@ var latitudeServers = []permittedSession{
 	{"what a callback has written may be lost when it fails", served(inHandler(viaWriter(writes("abc"))), releaseRaising("srv#1", "boom").with(endsCall(scripted()), noise()), recvAll("k1").gives("ab"))},
 	{"or not", served(inHandler(viaWriter(writes("abc"))), releaseRaising("srv#1", "boom").with(endsCall(scripted()), noise()), recvAll("k1").gives("abc"))},
 	{"whose call it is cannot be told", started(connects("w").with(callFor(1, "")), sends("ab"), inHandler(ofReader(read("k1", 9))), recvAll("k2").gives("xyz"))},
-	{"a stream that was used before it was accepted", steps(address("a"), dials(), viaWriter(writes("ab")), accepts("s"), recvAll("k1").gives("xyz"))},
-	{"one that was read", steps(address("a"), dials(), ofReader(read("k1", 9)), accepts("s"), sends("ab"))},
-	{"one that was let go of before", steps(address("a"), dials(), does(trace.Command{Op: trace.Collect, Names: []string{"s.writer"}}), accepts("s"), recvAll("k1").gives(""))},
-	{"one that the adapter lost track of", steps(address("a"), dials(), settle().fault(), accepts("s"), viaWriter(writes("ab")), recvAll("k1").gives("xyz"))},
-	{"one that was never accepted", steps(address("a"), dials(), viaWriter(writes("ab")), viaWriter(closes()), waits("k1"), drains("k2"))},
-	{"one that could not connect", steps(address("a"), dials().raises(of(trace.OSError)), accepts("s"), recvAll("k1"))},
-	{"one that is accepted and then fails", steps(address("a"), dials().soon().pends(), accepts("s"), cancel("s").with(failed("s", cancelled)), recvAll("k1").gives(""))},
+	{"a stream that was used before it was accepted", steps(live("a"), dials(), viaWriter(writes("ab")), accepts("s"), recvAll("k1").gives("xyz"))},
+	{"one that was read", steps(live("a"), dials(), ofReader(read("k1", 9)), accepts("s"), sends("ab"))},
+	{"one that was let go of before", steps(live("a"), dials(), does(trace.Command{Op: trace.Collect, Names: []string{"s.writer"}}), accepts("s"), recvAll("k1").gives(""))},
+	{"one that the adapter lost track of", steps(live("a"), dials(), settle().fault(), accepts("s"), viaWriter(writes("ab")), recvAll("k1").gives("xyz"))},
+	{"one that was never accepted", steps(live("a"), dials(), viaWriter(writes("ab")), viaWriter(closes()), waits("k1"), drains("k2"))},
+	{"one that could not connect", steps(address("a"), dials().raises(trace.Error{Kind: trace.OSError, Message: "No such file"}))},
+	{"one that is accepted and then fails", steps(live("a"), dials().soon().pends(), accepts("s").soon(), cancel("s").with(failed("s", cancelled)), recvAll("k1").gives(""))},
 	{"forgotten calls", served(sends("ab"), forget("srv#1"), settle().with(endsCall(&cancelled)), recvAll("k1").gives("xyz"))},
 	{"forgotten servers", started(forget("srv"), connects("w").with(callFor(1, "w")), recvAll("k1").gives("xyz"))},
 	{"a connection of the clients that are closed may be given to the callback later", started(connects("w").soon(), onServer(trace.ServerCloseClients).soon(), settle().with(callFor(1, "w")), inHandler(ofReader(read("k1", 1))).gives(""), recvAll("k2").gives(""))},
@@ -207,7 +210,7 @@ var latitudeServers = []permittedSession{
 	{"a client that was forgotten by the system", steps(overTCP(address("a")), overTCP(serves()), overTCP(connects("w")).soon(), closesServer(), recvAll("k1"), settle())},
 	{"the clients of a forgotten server", served(forget("srv.server"), recvAll("k1").gives("xyz"), connects("v"))},
 	{"too many wait", started(connects("w").raises(trace.Error{Kind: trace.OSError, Message: "[Errno 11] Resource temporarily unavailable"}))},
-	{"a server that could not be started", steps(address("a"), serves().raises(of(trace.OSError)), connects("w"), isServing(false))},
+	{"a server that could not be started", steps(live("a"), serves().raises(of(trace.OSError)), connects("w"), isServing(false))},
 	{"a closed server that is asked to serve", started(closesServer(), startsServing("c1").raises(of(trace.InvalidType)), isServing(false))},
 	{"or does", started(closesServer(), startsServing("c1").none(), isServing(true))},
 	{"a cancelled serve_forever may close", started(servesForever("c1"), cancel("c1").with(failed("c1", cancelled)), isServing(false), connects("w").isRefused(), waitsForServer("c2").none())},

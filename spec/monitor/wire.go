@@ -18,12 +18,17 @@ type wires struct {
 	m           *Monitor
 	raws        map[string]*raw
 	protocols   map[string]*protocol
-	objects     map[string]*connection // by the names of the opening call and of its parts
-	order       []*connection          // as they were opened
-	sockets     map[string]*raw        // whose far ends sockets are
-	servers     map[string]*server     // by the names of the calls that start them
-	ordered     []*server              // as they were started
-	places      map[string]*place      // by the names of addresses
+	objects     map[string]*connection    // by the names of the opening call and of its parts
+	order       []*connection             // as they were opened
+	sockets     map[string]*raw           // whose far ends sockets are
+	servers     map[string]*server        // by the names of the calls that start them
+	ordered     []*server                 // as they were started
+	places      map[string]*place         // by the names of addresses
+	dials       []*dial                   // calls that connect, in the order in which they were started
+	answers     map[string]answer         // of the resolver, by hosts
+	lookups     []lookup                  // what it may be asked
+	made        map[string]*trace.Command // sockets, by their names
+	clock       clock
 	handlers    map[string]*handler
 	calls       map[string]*wait
 	scripted    map[string]bool // texts of the exceptions that programs of the session raise
@@ -57,6 +62,8 @@ type raw struct {
 	sockname   *trace.Value // what the system has said of its own name; nil: nothing
 	peername   *trace.Value // and of that of the far end
 	asked      bool         // whether the far end is open, when it must not be any more
+	dial       *dial        // the call that has made it; nil: that is not known
+	at         *place       // to which it was made
 }
 
 // ended tells whether nothing more can come from the raw end.
@@ -156,7 +163,8 @@ type wait struct {
 	cancelled  bool
 	pending    bool // it waited when the implementation had come to rest
 	drain      drain
-	vain       bool // it opens something that cannot be opened
+	vain       bool  // it opens something that cannot be opened
+	dial       *dial // it connects
 
 	// Of a server.
 	late     bool    // it was closed already
@@ -168,14 +176,14 @@ type wait struct {
 func (m *Monitor) newWires() *wires {
 	return &wires{
 		m: m, raws: map[string]*raw{}, protocols: map[string]*protocol{}, objects: map[string]*connection{}, sockets: map[string]*raw{},
-		servers: map[string]*server{}, places: map[string]*place{}, handlers: map[string]*handler{}, calls: map[string]*wait{}, scripted: map[string]bool{},
+		servers: map[string]*server{}, places: map[string]*place{}, answers: map[string]answer{}, made: map[string]*trace.Command{}, handlers: map[string]*handler{}, calls: map[string]*wait{}, scripted: map[string]bool{},
 	}
 }
 
 // opens tells whether a command needs wires to be followed.
 func opens(op trace.Op) bool {
 	switch op {
-	case trace.RawMake, trace.RawConnect, trace.RawAccept, trace.AddressMake, trace.ProtocolMake, trace.ConnectionOpen, trace.StreamOpen, trace.StreamServe:
+	case trace.RawMake, trace.RawConnect, trace.RawAccept, trace.AddressMake, trace.SocketMake, trace.ResolverAnswer, trace.ClockFreeze, trace.ProtocolMake, trace.ConnectionOpen, trace.StreamOpen, trace.StreamServe:
 		return true
 	}
 	return false
@@ -198,6 +206,11 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 		for _, s := range w.ordered {
 			s.owed = s.owes(c.Until)
 		}
+		for _, d := range w.dials {
+			if c.Until.Done == d.name {
+				d.owed = d.owes()
+			}
+		}
 	}
 	switch c.Op {
 	case trace.RawMake, trace.RawConnect, trace.RawAccept:
@@ -205,21 +218,31 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 			w.raws[c.As] = newRaw(c)
 			w.join(w.raws[c.As], reply.Returned.Object)
 		}
+		if c.Op == trace.RawAccept {
+			w.accepted(c, reply)
+		}
 		if c.Op == trace.RawConnect {
 			w.connects(c, reply)
 		}
 	case trace.AddressMake:
-		w.places[c.As] = &place{plain: c.Host == nil && c.Port == nil && (c.State == "" || c.State == trace.Free)}
+		w.makePlace(c)
 	case trace.AddressPut:
-		w.crowd(c.On)
+		w.puts(c)
+	case trace.ResolverAnswer:
+		w.answer(c)
+	case trace.ClockFreeze:
+		w.clock.frozen = true
+	case trace.ClockAdvance:
+		w.clock.now += c.Ms
 	case trace.SocketMake:
-		w.crowd(c.Address)
+		w.binds(c, reply)
 		if r := w.raws[c.Raw]; r != nil && reply.Returned != nil {
 			w.sockets[c.As] = r
 		}
 	case trace.RawSockName, trace.RawPeerName:
 		if r := w.raws[c.On]; r != nil {
 			r.names(c, reply.Returned)
+			r.bound()
 		}
 	case trace.RawSend, trace.RawShutdown, trace.RawClose, trace.RawReset:
 		if r := w.raws[c.On]; r != nil {
@@ -231,8 +254,11 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 		}
 	case trace.ConnectionOpen, trace.StreamOpen:
 		w.open(c)
+		w.dial(c)
+		w.looksUp(c)
 	case trace.StreamServe:
 		w.serve(c)
+		w.looksUp(c)
 	case trace.RawRecv:
 		if r := w.raws[c.On]; r != nil {
 			w.calls[c.As] = &wait{command: c, raw: r, connection: r.connection}
@@ -350,6 +376,8 @@ func (w *wires) event(e *trace.Event) {
 		}
 	case trace.ClientConnected:
 		w.connected(e)
+	case trace.Resolving:
+		w.resolving(e)
 	case trace.Item:
 		if k := w.calls[e.On]; k != nil && k.connection != nil && !k.connection.unclear {
 			k.connection.item(e.Value)
@@ -463,6 +491,9 @@ func (w *wires) end() {
 			delete(w.calls, c.As) // it was given up
 		}
 	}
+	if c.Op == trace.AddressAsk || c.Op == trace.AddressState {
+		w.asksPlace(c, reply)
+	}
 	if r := w.raws[c.On]; r != nil && r.asked && !r.connection.unclear {
 		r.connection.holds("writer.close.closes-socket", isBool(reply.Returned, false), "returned false, since the connection is closed")
 		r.asked = false
@@ -483,6 +514,17 @@ func (w *wires) end() {
 		if s.exact && w.rested && !w.spins {
 			s.rest()
 		}
+	}
+	for _, d := range w.dials {
+		if waited := waitedInVain(c, reply); waited && c.Ms >= patient || d.exact && w.rested && !w.spins {
+			d.proves()
+		}
+		if d.exact && w.rested && !w.spins && !d.unclear {
+			d.breakOwed(d.owes())
+		} else if d.owed.rule != "" && d.owes().rule == d.owed.rule {
+			d.breakOwed(d.owed)
+		}
+		d.owed = debt{}
 	}
 	if waitedInVain(c, reply) {
 		for _, s := range w.ordered {
@@ -511,6 +553,9 @@ func (w *wires) back(k *wait, returned *trace.Value, raised *trace.Error) {
 	}
 	if op := k.command.Op; op == trace.StreamOpen || op == trace.StreamServe {
 		w.placed(k.command, returned)
+	}
+	if k.dial != nil {
+		k.dial.back(k, returned, raised)
 	}
 	if k.server != nil {
 		k.server.back(k, returned, raised)
@@ -543,7 +588,15 @@ func (w *wires) abandon(c *trace.Command, reply *trace.Reply) {
 	for _, s := range w.ordered {
 		s.unclear = s.unclear || reply.Fault != ""
 	}
+	w.giveUpDials()
 	w.rested = false
+}
+
+// giveUpDials ends the judgement of all that connects.
+func (w *wires) giveUpDials() {
+	for _, d := range w.dials {
+		d.unclear, d.refusal = true, footing{}
+	}
 }
 
 // crowd notes that others than servers may be at an address.
@@ -578,6 +631,7 @@ func (w *wires) forget(names []string) {
 		delete(w.handlers, name)
 		delete(w.calls, name)
 	}
+	w.giveUpDials()
 	w.rested = false
 }
 
