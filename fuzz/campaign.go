@@ -370,7 +370,7 @@ func (w *worker) block(ctx, within context.Context, block uint64) error {
 		if v.Failure != nil {
 			failed++
 		}
-		if err := w.look(ctx, numbers[&v.Program[0]], v); err != nil {
+		if err := w.look(ctx, numbers[&v.Program[0]], v, w.judge); err != nil {
 			return err
 		}
 	}
@@ -382,7 +382,7 @@ func (w *worker) block(ctx, within context.Context, block uint64) error {
 	if w.comparer != nil && unfinished == nil {
 		disagreeing, err := w.comparer.compare(within, verdicts)
 		for _, v := range disagreeing {
-			if err := w.lookAt(ctx, numbers[&v.Program[0]], v, w.comparer); err != nil {
+			if err := w.look(ctx, numbers[&v.Program[0]], v, w.comparer); err != nil {
 				return err
 			}
 		}

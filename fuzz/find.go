@@ -108,19 +108,17 @@ func (j *Judge) shrink(ctx context.Context, v *Verdict, rule string, c *Campaign
 	return j.Shrink(ctx, v, rule, c.o.Shrink)
 }
 
-// look looks at everything that is wrong by a verdict.
-func (c *Campaign) look(ctx context.Context, number uint64, v *Verdict) error {
-	return c.lookAt(ctx, number, v, c.judge)
-}
-
-// lookAt has an oracle look at a verdict: what it confirms is shrunk and written.
-func (c *Campaign) lookAt(ctx context.Context, number uint64, v *Verdict, o oracle) error {
+// look has an oracle look at what is wrong by a verdict: what it confirms is shrunk and written.
+func (w *worker) look(ctx context.Context, number uint64, v *Verdict, o oracle) error {
 	for _, rule := range v.broken() {
-		if !c.due(rule) {
+		if !w.due(rule) {
 			continue
 		}
-		err := c.lookInto(ctx, number, v, rule, o)
-		c.looked(rule)
+		_, err := w.line.Close(ctx) // its process is used instead of another
+		if err == nil {
+			err = w.lookInto(ctx, number, v, rule, o)
+		}
+		w.looked(rule)
 		if err != nil {
 			return err
 		}
