@@ -2,6 +2,7 @@ package fuzz
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -46,18 +47,19 @@ type Campaign struct {
 	corpus *corpus
 	aside  []string
 
-	mu       sync.Mutex
-	state    state
-	coverage *Coverage
-	from     uint64          // the first number of this run
-	next     uint64          // the first number that no worker has taken
-	taken    map[uint64]bool // blocks that workers are at
-	finds    map[string]*Find
-	order    []*Find // the finds, as they were found
-	begun    time.Time
-	ran      time.Duration // how long this run took, when it is over
-	programs int           // of this run
-	err      error         // why the campaign was broken off
+	mu        sync.Mutex
+	state     state
+	coverage  *Coverage
+	from      uint64          // the first number of this run
+	next      uint64          // the first number that no worker has taken
+	taken     map[uint64]bool // blocks that workers are at
+	finds     map[string]*Find
+	order     []*Find // the finds, as they were found
+	begun     time.Time
+	ran       time.Duration // how long this run took, when it is over
+	programs  int           // of this run
+	err       error         // why the campaign was broken off
+	unwritten []Find        // finds that could not be written
 }
 
 // NewCampaign opens the corpus directory, and refuses one that another campaign is at work in or that is about something else. The
@@ -279,11 +281,21 @@ func (c *Campaign) end() error {
 	if err == nil {
 		err = c.note(c.Status().line("stop"))
 	}
-	if c.err != nil {
-		return c.err
+	if c.err == nil {
+		c.err = err
 	}
-	return err
+	var lost *LostError
+	if len(c.unwritten) > 0 && !errors.As(c.err, &lost) {
+		lost = &LostError{Err: errUnwritten}
+		c.err = lost
+	}
+	if lost != nil {
+		lost.Finds = c.unwritten
+	}
+	return c.err
 }
+
+var errUnwritten = errors.New("a find could not be written")
 
 // save writes campaign.json. The caller holds the mutex.
 func (c *Campaign) save() error {
@@ -298,7 +310,9 @@ func (c *Campaign) save() error {
 	s.Rate = float64(s.Programs) / max(s.Seconds, 1e-3)
 	s.Seen = map[string]int{}
 	for file, f := range c.finds {
-		s.Seen[file] = f.Seen
+		if f.File != "" {
+			s.Seen[file] = f.Seen
+		}
 	}
 	return c.lost(c.corpus.writeState(&s))
 }

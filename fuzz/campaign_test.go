@@ -365,8 +365,16 @@ func TestFullDiskEndsTheCampaignWithTheFind(t *testing.T) {
 	}
 	var lost *LostError
 	err = c.Run(t.Context())
-	if !errors.As(err, &lost) || !errors.Is(err, syscall.ENOSPC) || lost.Find == nil || lost.Find.Transcript == nil || !strings.Contains(err.Error(), lost.Find.Text) {
+	if !errors.As(err, &lost) || !errors.Is(err, syscall.ENOSPC) || len(lost.Finds) == 0 {
 		t.Fatalf("%v", err)
+	}
+	for _, f := range lost.Finds {
+		if f.Transcript == nil || f.File != "" || !strings.Contains(err.Error(), f.Text) {
+			t.Errorf("%+v is missing in: %v", f, err)
+		}
+	}
+	if n := len(c.Status().Finds); n != len(lost.Finds) {
+		t.Errorf("%d finds, of which %d could not be written", n, len(lost.Finds))
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, findsDir))
 	if err != nil || len(entries) != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -18,7 +19,7 @@ type Find struct {
 	Text     string `json:"text"`            // what was done, what came back, what was permitted
 	Commands int    `json:"commands"`        // how many are left after shrinking
 	Seen     int    `json:"seen"`            // programs that were shrunk to it
-	File     string `json:"file"`            // the transcript
+	File     string `json:"file"`            // the transcript; empty: it could not be written
 	Flaky    bool   `json:"flaky,omitempty"` // it did not show again
 	// Transcript is what is in the file. Of a find of an earlier run it is not there.
 	Transcript *trace.Transcript `json:"-"`
@@ -26,16 +27,17 @@ type Find struct {
 
 // A LostError says that something could not be written, which ends a campaign.
 type LostError struct {
-	Err  error
-	Find *Find // what could not be written; nil: nothing that cannot be had again
+	Err   error
+	Finds []Find // that could not be written
 }
 
 // Error implements error.
 func (e *LostError) Error() string {
-	if e.Find == nil {
-		return fmt.Sprintf("the campaign was broken off, since the corpus cannot be written: %v", e.Err)
+	s := fmt.Sprintf("the campaign was broken off, since the corpus cannot be written: %v", e.Err)
+	for _, f := range e.Finds {
+		s += fmt.Sprintf("\nfound and not written: %s: %s", f.Rule, f.Text)
 	}
-	return fmt.Sprintf("the campaign was broken off, since a find cannot be written: %v; what was found is %s: %s", e.Err, e.Find.Rule, e.Find.Text)
+	return s
 }
 
 // Unwrap returns the error of the operating system.
@@ -210,8 +212,10 @@ func (c *Campaign) found(number uint64, whole Program, v *Verdict, rule string, 
 		err = c.corpus.write(f.File, f.Transcript.Write)
 	}
 	if err != nil {
-		placed := c.placed(f)
-		return &LostError{Err: err, Find: &placed}
+		_ = os.Remove(c.corpus.path(dir, name+programExt))
+		f.File = ""
+		c.unwritten = append(c.unwritten, *f)
+		return c.lost(err)
 	}
 	event := "find"
 	if flaky {
@@ -226,7 +230,9 @@ func (c *Campaign) found(number uint64, whole Program, v *Verdict, rule string, 
 // placed is a find whose file is named from where the process is.
 func (c *Campaign) placed(f *Find) Find {
 	p := *f
-	p.File = c.corpus.path(f.File)
+	if f.File != "" {
+		p.File = c.corpus.path(f.File)
+	}
 	return p
 }
 

@@ -226,7 +226,11 @@ func (f *fuzzFlags) summarize(out io.Writer, chosen choice, s fuzz.Status) {
 		if n := s.Broken[find.Rule]; n > 1 {
 			fmt.Fprintf(out, "; %d programs broke this", n)
 		}
-		fmt.Fprintf(out, "\n  %s\n  %s\n", strings.ReplaceAll(find.Text, "\n", "\n  "), replay(find.File))
+		how := "its transcript could not be written"
+		if find.File != "" {
+			how = replay(find.File)
+		}
+		fmt.Fprintf(out, "\n  %s\n  %s\n", strings.ReplaceAll(find.Text, "\n", "\n  "), how)
 	}
 	fmt.Fprintf(out, "\n%d programs in %.0f s, %.0f a second, %d in all; %s; %s\n", s.Programs, s.Seconds, s.Rate, s.Total, coverageOf(s), findsOf(s))
 	fmt.Fprintf(out, "the seed is %d; the same command with --corpus %s goes on from program %d\n", s.Seed, shellQuote(f.campaign.Dir), s.Next)
@@ -252,9 +256,9 @@ func fuzzExit(ctx context.Context, stderr io.Writer, s fuzz.Status, err error) e
 	var lost *fuzz.LostError
 	switch {
 	case errors.As(err, &lost):
-		if lost.Find != nil && lost.Find.Transcript != nil {
-			fmt.Fprintln(stderr, "this is the transcript of the find:")
-			_ = lost.Find.Transcript.Write(stderr)
+		for _, find := range lost.Finds {
+			fmt.Fprintf(stderr, "the transcript of %s, which could not be written:\n", find.Rule)
+			_ = find.Transcript.Write(stderr)
 		}
 		if len(s.Finds) > 0 {
 			return &exit{report.ExitNotConformant, lost.Error()}
