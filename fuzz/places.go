@@ -84,6 +84,15 @@ func (p *plot) serve() {
 		serve.StartServing = trace.Bool(false)
 		s.serves = false
 	}
+	if chance(c, 30) {
+		serve.Backlog = trace.Int(oneOf(c, 5, 7, 101))
+	}
+	if kind == trace.TCP && chance(c, 25) {
+		serve.ReuseAddress = trace.Bool(chance(c, 50))
+	}
+	if kind == trace.TCP && chance(c, 25) {
+		serve.ReusePort = trace.Bool(chance(c, 50))
+	}
 	serve.Program = p.handling(s)
 	p.emit(serve)
 	p.await(kind, trace.Until{Done: s.call})
@@ -164,8 +173,18 @@ func (p *plot) open() {
 	if p.limit != defaultLimit {
 		open.Limit = trace.Int(p.limit)
 	}
+	occupied := false
+	if kind == trace.TCP && chance(p.chance, 25) {
+		state := trace.Free
+		if occupied = chance(p.chance, 20); occupied {
+			state = trace.Live
+		}
+		open.Local = p.place(kind, state)
+	}
 	open.As = p.name("c")
-	p.emit(open)
+	if p.emit(open); occupied {
+		return // which is refused
+	}
 	p.await(kind, trace.Until{Done: open.As})
 	raw := p.name("w")
 	p.emit(trace.Command{Op: trace.RawAccept, As: raw, Kind: kind, Address: open.Address})
@@ -175,26 +194,53 @@ func (p *plot) open() {
 	p.parts(open.As, e)
 }
 
-// look begins with a connection to a host by its name, while time stands.
+// look begins with a connection to a host by its name, or with a server there, while time stands.
 func (p *plot) look() {
 	c := p.chance
 	var at []string
+	serves := p.g.d.Has(trace.CapServer) && chance(c, 15)
 	for range 1 + c.Intn(3) {
-		at = append(at, p.place(trace.TCP, oneOf(c, trace.Free, trace.Live, trace.Live, trace.Silent, trace.Silent)))
+		state := oneOf(c, trace.Free, trace.Free, trace.Live, trace.Live, trace.Silent, trace.Silent)
+		if serves {
+			state = trace.Free
+		}
+		at = append(at, p.place(trace.TCP, state))
 	}
 	p.emit(trace.Command{Op: trace.ClockFreeze})
-	if chance(c, 80) {
+	switch {
+	case chance(c, 8):
+		p.emit(trace.Command{Op: trace.ResolverAnswer, Name: host, Exception: trace.Text("no such host")})
+	case chance(c, 85):
 		p.emit(trace.Command{Op: trace.ResolverAnswer, Name: host, Addresses: at})
 	}
-	open := trace.Command{Op: trace.StreamOpen, Kind: trace.TCP, As: p.name("c"), Host: trace.Text(host)}
-	if chance(c, 70) {
-		open.Delay = trace.Int(oneOf(c, 50, 250, 1000))
+	to := trace.Command{Op: trace.StreamOpen, Kind: trace.TCP, Host: trace.Text(host)}
+	if chance(c, 25) {
+		to.Family = oneOf(c, trace.Unspecified, trace.IPv4, trace.IPv4, trace.IPv6)
 	}
 	if chance(c, 20) {
-		open.Interleave = trace.Int(c.Intn(3))
+		to.Flags = trace.Int(addrConfig)
 	}
-	p.emit(open)
+	switch {
+	case serves:
+		to.Op, to.Callback = trace.StreamServe, trace.Function
+	case chance(c, 20):
+		to.Proto = trace.Int(protoTCP)
+	}
+	if !serves && chance(c, 65) {
+		to.Delay = trace.Int(oneOf(c, 0, 50, 250, 250, 1000))
+	}
+	if !serves && chance(c, 20) {
+		to.Interleave = trace.Int(c.Intn(3))
+	}
+	to.As = p.name("c")
+	p.emit(to)
 }
+
+// Numbers that resolvers are asked with.
+const (
+	protoTCP   = 6
+	addrConfig = 0x20
+)
 
 // host is the name that programs look up.
 const host = "host.test"

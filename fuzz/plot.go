@@ -432,6 +432,12 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 			return !a.Required
 		}
 		c.Address, c.Kind = t.name, t.of
+	case "addresses":
+		for range 1 + ch.Intn(2) {
+			if t := p.one(func(t *thing) bool { return t.kind == "address" && t.of == trace.TCP }); t != nil {
+				c.Addresses = append(c.Addresses, t.name)
+			}
+		}
 	case "serve":
 		if optional(30) {
 			c.Serve = trace.Bool(true)
@@ -479,6 +485,9 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 			c.Name = p.operation()
 		case trace.ResolverAnswer:
 			c.Name = host
+		case trace.AddressAsk:
+			c.Name = oneOf(ch, "backlog", "reuse_address", "reuse_port")
+			return on.of == trace.TCP
 		default:
 			c.Name = p.information(on)
 		}

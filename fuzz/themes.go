@@ -135,14 +135,19 @@ var themes = []theme{
 		name: "server", needs: []trace.Capability{trace.CapServer}, share: 10, long: 16,
 		begin: (*plot).serve,
 		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{
-			trace.RawConnect: 12, trace.ServerClose: 5, trace.ServerIsServing: 3, trace.ServerSockets: 2, trace.ServerCloseClients: 2, trace.ServerAbortClients: 2,
+			trace.RawConnect: 12, trace.AddressAsk: 3, trace.ServerClose: 5, trace.ServerIsServing: 3, trace.ServerSockets: 2, trace.ServerCloseClients: 2, trace.ServerAbortClients: 2,
 			trace.ServerStartServing: 3, trace.ServerServeForever: 4, trace.ServerWaitClosed: 5, trace.ServerContext: 3, trace.Release: 8, trace.TransportAbort: 2,
 		}),
 		end: (*plot).windUp,
 	},
 	{
 		name: "connecting", needs: []trace.Capability{trace.CapConnect}, share: 5, long: 14,
-		begin:   (*plot).open,
+		begin: func(p *plot) {
+			if chance(p.chance, 15) {
+				p.refused()
+			}
+			p.open()
+		},
 		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{trace.TransportAbort: 2}),
 		end:     (*plot).windUp,
 	},

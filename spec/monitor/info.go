@@ -84,7 +84,7 @@ func (c *connection) tells(a *action, v *trace.Value, raised *trace.Error) {
 		return
 	}
 	rule := byWriter(viaWriter, extraInfo, byWriter(name == "pipe", "transport.base.pipe-info", socketInfo))
-	if _, known := c.info.told[name]; known && !c.open() {
+	if c.unclear || !c.open() {
 		rule = afterClose
 	}
 	if missing {

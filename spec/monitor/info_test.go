@@ -77,6 +77,7 @@ var wrongInfo = []wrongSession{
 	{"transport.base.socket-info", "the names are interchanged", tcp(tells("sockname", there), systemSays(trace.RawSockName, there), systemSays(trace.RawPeerName, here))},
 	{"transport.base.pipe-info", "no pipe", wired(trace.ReadPipe, nil, tells("pipe", trace.None))},
 	{"transport.base.info-after-close", "a closed transport knows nothing", tcp(tells("sockname", here), closes().with(lost), tells("sockname", trace.None))},
+	{"transport.base.info-after-close", "one that the peer has ended has no socket", unix(shutdown().with(atEnd, lost), tells("socket", trace.None))},
 	{"transport.base.socket-is-wrapped", "the socket itself", unix(tells("socket", path("socket.socket")))},
 	{"transport.base.unnamed-unix-address", "a name of what has none", unix(tells("sockname", path("x")))},
 	{"transport.base.get-protocol", "the former protocol", unix(another(), setsProtocol("q"), protocolIs(object("p")))},
