@@ -175,7 +175,7 @@ func (k *wait) received(returned *trace.Value, raised *trace.Error) {
 		c.out.unclear = true // what was taken by then is lost
 		return
 	}
-	if raised != nil && c.raw.kind == trace.TCP && c.shut() && len(c.raw.sent) > c.in.delivered {
+	if (raised != nil || ended) && c.raw.kind == trace.TCP && c.shut() && len(c.raw.sent) > c.in.delivered {
 		c.out.unclear = true // what is sent to a closed socket makes the system reset the connection, whatever is under way
 	}
 	o := &c.out
@@ -197,7 +197,7 @@ func (k *wait) received(returned *trace.Value, raised *trace.Error) {
 			return
 		}
 	}
-	if !ended || c.aborted || c.fatal || c.adrift || c.raw.reset {
+	if !ended || c.aborted || c.fatal || c.adrift || c.raw.reset || c.out.unclear {
 		return
 	}
 	rule := c.endRule()
