@@ -56,7 +56,7 @@ fuzz-smoke: ## the same for a few seconds each
 	bash scripts/fuzz.sh 4s
 
 fuzz-rates: ## what an input of each target takes, beside a target that does nothing
-	bash scripts/fuzz.sh 4s rates
+	bash scripts/fuzz.sh 100000x rates
 
 libfuzzer: ## every target for libFuzzer, run for some seconds each; needs clang
 	bash scripts/libfuzzer.sh 5

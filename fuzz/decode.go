@@ -20,7 +20,7 @@ const (
 )
 
 // mostCommands is how many commands a decoded program has at most, besides those that it begins with.
-const mostCommands = 32
+const mostCommands = 16
 
 // Decode makes a program of any bytes, for engines that look for inputs by coverage. The first byte says what it begins with; then
 // comes one byte for each command, and behind it the bytes of its arguments. Data stand in the input as they are. What is missing

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Runs Go's fuzzing engine on every target of fuzz/native, or on those that are named, each for the given time:
+# Runs Go's fuzzing engine on every target of fuzz/native, or on those that are named, each for the given time, or number of inputs (100000x):
 #
 #	scripts/fuzz.sh 60s [TARGET...]
 #
-# With the word rates before the targets it measures instead how much processor time an input takes, beside that of a target that
-# does nothing, all in turn and four times, of which the first is to fill the engine's cache and does not count.
+# With the word rates before the targets it measures instead how much processor time a further input takes, beside that of a target
+# that does nothing, by the difference between two runs: what the engine does at the beginning, with all of its corpus, does not count.
+# The time is a number of inputs then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=$1
@@ -15,27 +16,27 @@ all=$(go test -list '^Fuzz' $package | grep '^Fuzz')
 # engine TARGET TIME runs the engine.
 engine() { go test -run '^$' -fuzz "^$1\$" -fuzztime "$2" -fuzzminimizetime 10x $package; }
 
-# count reads what the engine says, and prints how many inputs it has run.
-count() { sed -n 's/.*execs: \([0-9]*\).*/\1/p' | tail -1; }
-
 if [ "${1:-}" = rates ]; then
 	shift
-	[ $# -eq 0 ] || all="FuzzNothing $*"
+	[ $# -eq 0 ] || all="$*"
+	all="FuzzNothing ${all//FuzzNothing/}"
 	measure=$(mktemp -d)
 	trap 'rm -rf "$measure"' EXIT
 	go test -c -fuzz . -o "$measure/native.test" $package
 	cd fuzz/native
-	for round in 0 1 2 3; do
-		for target in $all; do
-			TIMEFORMAT='%U %S'
-			used=$({ time "$measure/native.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$time" -test.fuzzminimizetime 10x \
-				-test.fuzzcachedir "$measure/cache" >"$measure/out" 2>&1; } 2>&1)
-			[ $round = 0 ] || echo "$target $(count <"$measure/out") $used"
-		done
-	done | awk '{ n[$1] += $2; t[$1] += $3 + $4; if (!($1 in at)) { at[$1] = NR; order[++targets] = $1 } }
-		END { nothing = n["FuzzNothing"] / t["FuzzNothing"]
-			for (i = 1; i <= targets; i++) { k = order[i]; r = n[k] / t[k]
-				printf "%-16s %8d inputs a second of processor time, %.2f times nothing\n", k, r, r / nothing } }'
+	# used TARGET INPUTS prints the processor time in seconds.
+	used() {
+		TIMEFORMAT='%U %S'
+		{ time "$measure/native.test" -test.run '^$' -test.fuzz "^$1\$" -test.fuzztime "$2x" -test.fuzzminimizetime 1x \
+			-test.fuzzcachedir "$measure/cache" >/dev/null 2>&1; } 2>&1
+	}
+	for target in $all; do
+		inputs=${time%x}
+		[ "$target" != FuzzServer ] || inputs=$((inputs / 50))
+		used "$target" "$inputs" >/dev/null # which fills the engine's cache
+		echo "$target $inputs $(used "$target" $((inputs / 10))) $(used "$target" "$inputs")"
+	done | awk '{ t = ($5 + $6 - $3 - $4) / ($2 * 0.9); if ($1 == "FuzzNothing") nothing = t
+		printf "%-16s %7.1f microseconds of processor time for an input, %.2f times the inputs of nothing\n", $1, t * 1e6, nothing / t }'
 	exit
 fi
 

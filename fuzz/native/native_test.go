@@ -1,8 +1,10 @@
 package native
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"testing"
 )
@@ -13,7 +15,10 @@ const corpus = "../../fixtures/corpus"
 // run has Go's engine look for inputs, beginning with those of the corpus.
 func run(f *testing.F) {
 	target := Targets[f.Name()]()
-	debug.SetGCPercent(400) // what inputs leave behind is small, and much of it
+	if flag.Lookup("test.fuzzworker").Value.String() == "true" {
+		debug.SetGCPercent(400) // what inputs leave behind is small, and much of it
+		runtime.GOMAXPROCS(1)   // a session and who drives it take turns, which is quicker without a switch of processors
+	}
 	files, err := filepath.Glob(filepath.Join(corpus, f.Name(), "*"))
 	if err != nil {
 		f.Fatal(err)
