@@ -44,7 +44,7 @@ func TestFuzzTheReference(t *testing.T) {
 func TestFuzzFindsCanBeReplayed(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
-	r := invoke(t, dir, "wrong", "fuzz", own(), "--programs", "128", "--seed", "1", "--corpus", "here", "--json", "result.json")
+	r := invoke(t, dir, "wrong", "fuzz", own(), "--programs", "1280", "--seed", "1", "--corpus", "here", "--json", "result.json")
 	g.Expect(r.code).To(Equal(report.ExitNotConformant), r.stdout+r.stderr)
 	text, err := os.ReadFile(filepath.Join(dir, "result.json"))
 	g.Expect(err).NotTo(HaveOccurred())
@@ -63,7 +63,7 @@ func TestFuzzFindsCanBeReplayed(t *testing.T) {
 func TestFuzzGoesOnAfterTheAdapterHasFailed(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
-	r := invoke(t, dir, "crash", "fuzz", own(), "--programs", "64", "--seed", "1", "--corpus", "here", "--json", "result.json", "--shrink", "5s")
+	r := invoke(t, dir, "crash", "fuzz", own(), "--programs", "256", "--seed", "1", "--corpus", "here", "--json", "result.json", "--shrink", "5s")
 	g.Expect(r.code).To(Equal(report.ExitNotConformant), r.stdout+r.stderr)
 	text, err := os.ReadFile(filepath.Join(dir, "result.json"))
 	g.Expect(err).NotTo(HaveOccurred())
