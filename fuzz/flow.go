@@ -18,7 +18,7 @@ var kernelTakes = map[trace.EndKind]int{trace.WritePipe: 4096, trace.Unix: 16256
 func (p *plot) fillUp() {
 	c := p.chance
 	p.hasty = oneOf(c, 0, 0, 15, 50)
-	p.high = oneOf(c, 1, 100, 4096, 16384, 65536, 65536, 131072, 1<<20)
+	p.high = oneOf(c, 1, 2, 100, 1000, 4096, 16384, 65536, 65536, 1<<20)
 	streams := p.g.d.Has(trace.CapWriter) && (!p.g.d.Has(trace.CapTransport) || chance(c, 50))
 	for !p.step(trace.RawMake) || p.things[len(p.things)-1].end.kind == trace.ReadPipe { // what cannot be written to is drawn again
 	}
@@ -60,33 +60,50 @@ func (p *plot) flowReactions() []trace.Reaction {
 // queue has more queued than the kernel takes, with the marks beside what is probably left.
 func (p *plot) queue(e *end) {
 	c := p.chance
-	on := p.last("transport")
-	size := trace.Command{Op: trace.TransportGetWriteBufferSize, On: on}
-	low := oneOf(c, 0, 1, p.high/4, p.high/2, p.high-1, p.high)
-	marks := trace.Command{Op: trace.TransportSetWriteBufferLimits, On: on, High: trace.Int(p.high), Low: trace.Int(low)}
-	if chance(c, 10) { // the default's, or what follows from one
-		marks.High, marks.Low = nil, nil
-	} else if chance(c, 5) {
-		marks.High, marks.Low = trace.Int(0), nil
+	marks := func(high, low *int) {
+		p.emit(trace.Command{Op: trace.TransportSetWriteBufferLimits, On: p.last("transport"), High: high, Low: low})
 	}
-	n := kernelTakes[e.kind] + p.high + c.Intn(4) - 1
-	if e.kind == trace.TCP || chance(c, 40) {
-		n = max(oneOf(c, 1<<20, 3<<19, 1<<21, 1<<21), p.high) + c.Intn(3)
+	if chance(c, 20) { // at first the kernel takes what there is
+		p.bulk(1 + c.Intn(8))
+		p.ask()
 	}
-	if chance(c, 50) { // the queue is filled first
-		p.emit(trace.Command{Op: trace.TransportSetWriteBufferLimits, On: on, High: trace.Int(1 << 30)})
+	n := kernelTakes[e.kind] + near(c, p.high) + c.Intn(2)
+	if e.kind == trace.TCP || chance(c, 30) {
+		n = oneOf(c, 1<<20, 3<<19, 1<<21, 1<<21, 5<<20) + p.high + c.Intn(3)
+	}
+	first := chance(c, 50) // the queue is filled before the marks are set
+	if first {
+		marks(trace.Int(1<<30), nil)
 		p.bulk(n)
-		p.emit(size)
-		p.emit(marks)
-	} else {
-		p.emit(marks)
+		p.ask()
+	}
+	switch c.Intn(16) {
+	case 0:
+		marks(nil, nil)
+	case 1:
+		marks(trace.Int(0), nil)
+	default:
+		marks(trace.Int(p.high), trace.Int(oneOf(c, 0, 0, 1, p.high/4, p.high/2, p.high-1, p.high)))
+	}
+	if !first {
 		p.bulk(n)
 	}
-	p.emit(size)
-	for range c.Intn(3) { // over the mark, byte by byte
-		p.bulk(1 + c.Intn(2))
-		p.emit(size)
+	p.ask()
+	for range draw[few](c) / 2 { // over the mark, byte by byte
+		p.bulk(1)
+		p.ask()
 	}
+	if chance(c, 20) { // marks that would not have had writing paused
+		high := n + c.Intn(1<<20)
+		marks(trace.Int(high), trace.Int(high-c.Intn(2)))
+		p.ask()
+	}
+}
+
+// ask asks how long the queue is, with nothing in between if the last command did not settle.
+func (p *plot) ask() {
+	last := &p.program[len(p.program)-1]
+	p.emit(trace.Command{Op: trace.TransportGetWriteBufferSize, On: p.last("transport"), NoSettle: last.NoSettle})
 }
 
 // bulk writes much, in one of the ways that there are.
@@ -96,11 +113,12 @@ func (p *plot) bulk(n int) {
 	if w := p.last("writer"); w != "" && chance(c, 70) {
 		on, write, lines = w, trace.WriterWrite, trace.WriterWriteLines
 	}
+	hasty := chance(c, p.hasty)
 	if first := c.Intn(n); first > 0 && chance(c, 30) {
-		p.emit(trace.Command{Op: lines, On: on, Chunks: []trace.Data{*trace.D(p.fill(first)), *trace.D(p.fill(n - first))}})
+		p.emit(trace.Command{Op: lines, On: on, Chunks: []trace.Data{*trace.D(p.fill(first)), *trace.D(p.fill(n - first))}, NoSettle: hasty})
 		return
 	}
-	p.emit(trace.Command{Op: write, On: on, Data: trace.D(p.fill(n))})
+	p.emit(trace.Command{Op: write, On: on, Data: trace.D(p.fill(n)), NoSettle: hasty})
 }
 
 // last returns the name of what of a kind was made last, empty: nothing.
