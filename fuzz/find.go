@@ -169,13 +169,28 @@ func (c *Campaign) lookInto(ctx context.Context, number uint64, v *Verdict, rule
 		}
 	}
 	small, err = o.shrink(ctx, small, rule, c) // also when it was interrupted it is smaller
+	if first := small.Breaks(); first != rule && c.rules(first) && c.rules(rule) {
+		rule = first // of which this is a consequence
+		c.mu.Lock()
+		enough := c.count(rule, false) >= enoughFinds
+		c.mu.Unlock()
+		if enough {
+			return err
+		}
+	}
 	if e := c.found(number, v.Program, small, rule, false); e != nil {
 		return e
 	}
 	return err
 }
 
-// found writes a find, unless it is known.
+// rules tells whether what was broken is a rule, or what every expectation says, and not a failure of the adapter or the like.
+func (c *Campaign) rules(what string) bool {
+	_, ok := c.judge.Rule(what)
+	return ok || what == Quiet
+}
+
+// found writes a find, unless it is known. A find is that of the rule that its program breaks first.
 func (c *Campaign) found(number uint64, whole Program, v *Verdict, rule string, flaky bool) error {
 	dir := findsDir
 	if flaky {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -214,26 +215,62 @@ func (f *fuzzFlags) summarize(out io.Writer, chosen choice, s fuzz.Status) {
 		}
 		return join(args)
 	}
-	for _, find := range append(s.Finds, s.Flaky...) {
-		name := find.Rule
-		if find.Level != "" {
-			name += " (" + find.Level + ")"
+	for _, rule := range rulesOf(s) {
+		for i, find := range rule {
+			if i == 0 {
+				name := find.Rule
+				if find.Level != "" {
+					name += " (" + find.Level + ")"
+				}
+				if find.Flaky {
+					name = "flaky: " + name
+				}
+				if n := s.Broken[find.Rule]; n > 1 {
+					name += fmt.Sprintf("; %d programs broke this", n)
+				}
+				fmt.Fprintf(out, "\n%s\n", name)
+			}
+			how := "its transcript could not be written"
+			if find.File != "" {
+				how = replay(find.File)
+			}
+			fmt.Fprintf(out, "  %d commands: %s\n    %s\n", find.Commands, cut(find.Text), how)
 		}
-		if find.Flaky {
-			name = "flaky: " + name
-		}
-		fmt.Fprintf(out, "\n%s, %d commands", name, find.Commands)
-		if n := s.Broken[find.Rule]; n > 1 {
-			fmt.Fprintf(out, "; %d programs broke this", n)
-		}
-		how := "its transcript could not be written"
-		if find.File != "" {
-			how = replay(find.File)
-		}
-		fmt.Fprintf(out, "\n  %s\n  %s\n", strings.ReplaceAll(find.Text, "\n", "\n  "), how)
 	}
 	fmt.Fprintf(out, "\n%d programs in %.0f s, %.0f a second, %d in all; %s; %s\n", s.Programs, s.Seconds, s.Rate, s.Total, coverageOf(s), findsOf(s))
 	fmt.Fprintf(out, "the seed is %d; the same command with --corpus %s goes on from program %d\n", s.Seed, shellQuote(f.campaign.Dir), s.Next)
+}
+
+// rulesOf groups the finds by what they break, in the order in which that was found, the shortest of each first; the flaky ones come
+// last.
+func rulesOf(s fuzz.Status) (groups [][]fuzz.Find) {
+	for _, finds := range [][]fuzz.Find{s.Finds, s.Flaky} {
+		at := map[string]int{}
+		for _, find := range finds {
+			i, ok := at[find.Rule]
+			if !ok {
+				i = len(groups)
+				at[find.Rule] = i
+				groups = append(groups, nil)
+			}
+			groups[i] = append(groups[i], find)
+		}
+	}
+	for _, group := range groups {
+		slices.SortStableFunc(group, func(a, b fuzz.Find) int { return a.Commands - b.Commands })
+	}
+	return groups
+}
+
+// longText is how much of what a find says is shown, characters; the transcript has all of it.
+const longText = 300
+
+func cut(text string) string {
+	text = strings.ReplaceAll(text, "\n", " ")
+	if short := []rune(text); len(short) > longText {
+		return string(short[:longText]) + "…"
+	}
+	return text
 }
 
 func coverageOf(s fuzz.Status) string {
