@@ -16,11 +16,10 @@ func (p *plot) information(on *thing) string {
 	return oneOf(p.chance, "peername", "peername", "sockname", "sockname", "socket", "pipe")
 }
 
-// operation draws the name of an operation that a transport may have.
-func (p *plot) operation() string {
-	return oneOf(p.chance,
-		"close", "is_closing", "get_extra_info", "set_protocol", "get_protocol", "pause_reading", "resume_reading", "is_reading",
-		"write", "writelines", "write_eof", "can_write_eof", "abort", "get_write_buffer_size", "get_write_buffer_limits", "set_write_buffer_limits")
+// operations are what transports may be able to do.
+var operations = []string{
+	"close", "is_closing", "get_extra_info", "set_protocol", "get_protocol", "pause_reading", "resume_reading", "is_reading",
+	"write", "writelines", "write_eof", "can_write_eof", "abort", "get_write_buffer_size", "get_write_buffer_limits", "set_write_buffer_limits",
 }
 
 // fruitless opens what cannot be opened: a regular file, or a raw end without a protocol.
@@ -103,4 +102,72 @@ func (p *plot) refused() {
 	}
 	call.As = p.name("c")
 	p.program = append(p.program, call)
+}
+
+// acquaint asks a connection that was just opened for much at once: what it can do, what its names are, which the system knows as
+// well, or what protocol it has while that is changed to and fro.
+func (p *plot) acquaint(by trace.Op) {
+	c := p.chance
+	on := p.one(func(t *thing) bool { return t.kind == "transport" && !t.mock && t.end.ready })
+	if on == nil || !chance(c, 12) {
+		return
+	}
+	do := func(c trace.Command) {
+		if p.g.d.Lacks(&c) == "" {
+			p.emit(c)
+		}
+	}
+	raw := p.one(func(t *thing) bool { return t.kind == "raw end" && t.end == on.end })
+	switch kind := on.end.kind; {
+	case (kind == trace.TCP || kind == trace.Unix) && chance(c, 70):
+		ask := trace.Command{Op: trace.TransportGetExtraInfo, On: on.name}
+		if by == trace.StreamOpen {
+			ask = trace.Command{Op: trace.WriterGetExtraInfo, On: maker(on.name) + ".writer"}
+		}
+		for _, name := range []string{"sockname", "peername"} {
+			ask.Name = name
+			do(ask)
+		}
+		do(trace.Command{Op: trace.RawSockName, On: raw.name})
+		do(trace.Command{Op: trace.RawPeerName, On: raw.name})
+	case by == trace.ConnectionOpen && chance(c, 60):
+		first := p.program[len(p.program)-1].Protocol
+		next := p.name("p")
+		do(trace.Command{Op: trace.ProtocolMake, As: next})
+		p.add(&thing{name: next, kind: "protocol"})
+		for _, name := range []string{next, first}[:1+c.Intn(2)] {
+			do(trace.Command{Op: trace.TransportSetProtocol, On: on.name, Protocol: name})
+			do(trace.Command{Op: trace.TransportGetProtocol, On: on.name})
+		}
+	default:
+		for _, name := range operations {
+			do(trace.Command{Op: trace.ObjectHas, On: on.name, Name: name})
+		}
+	}
+}
+
+// suspense ends with drains that wait for a protocol, which is told to resume or of a loss.
+func (p *plot) suspense() {
+	c := p.chance
+	on := p.one(func(t *thing) bool { return t.kind == "writer" })
+	protocol := p.one(func(t *thing) bool { return t.kind == "protocol" && !t.ends })
+	if on == nil || protocol == nil || chance(c, 50) {
+		return
+	}
+	p.emit(trace.Command{Op: trace.ProtocolPauseWriting, On: protocol.name})
+	var drains []string
+	for range 1 + c.Intn(3) {
+		drains = append(drains, p.name("c"))
+		p.emit(trace.Command{Op: trace.WriterDrain, On: on.name, As: drains[len(drains)-1], NoSettle: chance(c, 15)})
+	}
+	if chance(c, 40) {
+		p.emit(trace.Command{Op: trace.Cancel, On: drains[c.Intn(len(drains))], NoSettle: chance(c, 30)})
+	}
+	end := trace.Command{Op: trace.ProtocolResumeWriting, On: protocol.name}
+	if chance(c, 50) {
+		if end.Op = trace.ProtocolConnectionLost; chance(c, 70) {
+			end.Exception = trace.Text("gone")
+		}
+	}
+	p.emit(end)
 }

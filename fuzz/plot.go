@@ -482,7 +482,7 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 	case "name":
 		switch c.Op {
 		case trace.ObjectHas:
-			c.Name = p.operation()
+			c.Name = oneOf(ch, operations...)
 		case trace.ResolverAnswer:
 			c.Name = host
 		case trace.AddressAsk:
@@ -556,6 +556,7 @@ func (p *plot) connect(by trace.Op) {
 		p.step(oneOf(p.chance, trace.RawSend, trace.RawShutdown, trace.RawClose))
 	}
 	p.make(by)
+	p.acquaint(by)
 }
 
 // opened notes what a command opens.

@@ -100,6 +100,7 @@ var themes = []theme{
 			trace.ProtocolDataReceived: 16, trace.ProtocolEOFReceived: 3, trace.ProtocolConnectionLost: 3, trace.ProtocolPauseWriting: 8, trace.ProtocolResumeWriting: 8,
 			trace.WriterDrain: 14, trace.WriterWaitClosed: 3, trace.WriterTransport: 1, trace.ReaderSetException: 2,
 		}),
+		end: (*plot).suspense,
 	},
 	{
 		name: "transport", needs: []trace.Capability{trace.CapTransport}, share: 26, long: 16,
