@@ -81,7 +81,7 @@ func (p *plot) queue(e *end) {
 	case 0:
 		marks(nil, nil)
 	case 1:
-		marks(trace.Int(0), nil)
+		marks(trace.Int(0), oneOf(c, nil, nil, trace.Int(1))) // of which the last is refused
 	default:
 		marks(trace.Int(p.high), trace.Int(oneOf(c, 0, 0, 1, p.high/4, p.high/2, p.high-1, p.high)))
 	}
@@ -131,11 +131,13 @@ func (p *plot) last(kind string) string {
 	return ""
 }
 
-// runDry receives what is left, and looks how the connection is then; or ends it as other programs do.
+// runDry receives what is left, and looks how the connection is then; or ends it as other programs do, or leaves it as it is.
 func (p *plot) runDry() {
-	c := p.chance
-	if chance(c, 40) {
+	switch p.chance.Intn(5) {
+	case 0:
 		p.windUp()
+		return
+	case 1, 2:
 		return
 	}
 	t := p.thing(p.last("transport"))

@@ -15,6 +15,7 @@ type stream struct {
 	waited    bool     // a wait_closed has come back, so the connection is closed
 	poisoned  bool     // a wait_closed was cancelled: others may be cancelled with it
 	released  int      // how much was written when a drain came back last, and the marks are the same since; -1: none has
+	left      bool     // a drain was given up when it had begun, so that another may take it for one that waits
 	free      bool     // that drain had nothing to wait for when it was called
 	above     int      // how much was written when more than the high mark was queued, and the marks are the same since; -1: that is not known
 
@@ -41,7 +42,7 @@ type drain struct {
 	exception  *string
 	gone       bool // the connection was lost
 	open       bool
-	companions bool // other drains were waiting
+	companions bool // other drains were waiting, or may have been taken to be
 	written    int
 	changes    int
 }
@@ -54,8 +55,9 @@ func (c *connection) start(command *trace.Command) *wait {
 	switch command.Op {
 	case trace.WriterDrain:
 		k.drain = drain{
-			blocked: s.blocked, exception: s.exception, gone: s.waited || c.exact && c.w.rested && c.ends(), open: c.open(), companions: c.waitsFor(trace.WriterDrain) > 0, written: len(c.out.bytes), changes: c.out.changes,
+			blocked: s.blocked, exception: s.exception, gone: s.waited || c.exact && c.w.rested && c.ends(), open: c.open(), companions: s.left || c.waitsFor(trace.WriterDrain) > 0, written: len(c.out.bytes), changes: c.out.changes,
 		}
+		s.left = s.left || command.Eager != nil && *command.Eager
 	case trace.ReaderRead, trace.ReaderReadLine, trace.ReaderReadExactly, trace.ReaderReadUntil, trace.ReaderIterate:
 		if s.reading > 0 {
 			s.unclear = true // which of two calls gets what is open
