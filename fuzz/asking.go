@@ -57,53 +57,6 @@ func (p *plot) misuse() {
 	}
 }
 
-// refused begins with calls that connect or serve and are told of the wrong thing: of no place, of two, of a socket of another kind, or
-// of a limit that is not positive.
-func (p *plot) refused() {
-	c := p.chance
-	kind := p.kindOfPlace()
-	call := trace.Command{Op: trace.StreamOpen, Kind: kind}
-	if p.g.d.Has(trace.CapServer) && chance(c, 40) {
-		call.Op, call.Callback = trace.StreamServe, trace.Function
-	}
-	at := func(state trace.State) {
-		if name := p.place(kind, state); call.Op == trace.StreamServe {
-			call.Addresses = []string{name}
-		} else {
-			call.Address = name
-		}
-	}
-	socket := func(kind trace.EndKind, datagram bool) {
-		s := trace.Command{Op: trace.SocketMake, As: p.name("s"), Kind: kind}
-		if datagram {
-			s.Datagram = &datagram
-		}
-		p.emit(s)
-		call.Socket = s.As
-	}
-	switch c.Intn(5) {
-	case 0: // no place
-	case 1:
-		at(trace.Free)
-		socket(kind, false)
-	case 2:
-		socket(kind, true)
-	case 3:
-		if kind != trace.Unix || !p.g.d.Has(trace.CapTCP) {
-			return
-		}
-		socket(trace.TCP, false)
-	case 4:
-		if call.Op == trace.StreamServe {
-			return // what comes of that is nowhere said
-		}
-		at(trace.Live)
-		call.Limit = trace.Int(-c.Intn(2))
-	}
-	call.As = p.name("c")
-	p.program = append(p.program, call)
-}
-
 // acquaint asks a connection that was just opened for much at once: what it can do, what its names are, which the system knows as
 // well, or what protocol it has while that is changed to and fro.
 func (p *plot) acquaint(by trace.Op) {

@@ -11,7 +11,7 @@ import (
 type serving struct {
 	call      string
 	kind      trace.EndKind
-	address   string
+	addresses []string // at which it is, as far as that is known
 	coroutine bool
 	holds     map[int]bool // the calls of its callback, by number, that wait to be released
 	serves    bool         // it certainly accepts
@@ -64,18 +64,26 @@ func (p *plot) await(kind trace.EndKind, until trace.Until) {
 func (p *plot) place(kind trace.EndKind, state trace.State) string {
 	name := p.name("a")
 	p.emit(trace.Command{Op: trace.AddressMake, As: name, Kind: kind, State: state})
-	p.add(&thing{name: name, kind: "address", of: kind})
 	return name
 }
 
 // serve begins with a server.
 func (p *plot) serve() {
 	c := p.chance
+	if chance(c, 12) {
+		p.unserved()
+	}
 	kind := p.kindOfPlace()
-	s := &serving{kind: kind, address: p.place(kind, ""), call: p.next(), serves: true, coroutine: chance(c, 60)}
-	serve := trace.Command{Op: trace.StreamServe, As: p.name("c"), Kind: kind, Callback: trace.Function, Addresses: []string{s.address}}
+	s := &serving{kind: kind, serves: true, coroutine: chance(c, 60)}
+	serve := trace.Command{Op: trace.StreamServe, Kind: kind, Callback: trace.Function}
+	p.seat(&serve, s)
+	s.call = p.next()
+	serve.As = p.name("c")
 	if s.coroutine {
 		serve.Callback = trace.Coroutine
+		if chance(c, 10) && p.g.d.Has(trace.CapPythonSurface) {
+			serve.Callback = trace.Object
+		}
 	}
 	if chance(c, 60) && p.limit != defaultLimit {
 		serve.Limit = trace.Int(p.limit)
@@ -84,22 +92,145 @@ func (p *plot) serve() {
 		serve.StartServing = trace.Bool(false)
 		s.serves = false
 	}
-	if chance(c, 30) {
-		serve.Backlog = trace.Int(oneOf(c, 5, 7, 101))
+	if kind == trace.TCP && serve.Socket == "" {
+		p.reuses(&serve)
 	}
-	if kind == trace.TCP && chance(c, 25) {
-		serve.ReuseAddress = trace.Bool(chance(c, 50))
-	}
-	if kind == trace.TCP && chance(c, 25) {
-		serve.ReusePort = trace.Bool(chance(c, 50))
+	if chance(c, 20) {
+		serve.Backlog = trace.Int(oneOf(c, 0, 1, 5, 100, 101))
 	}
 	serve.Program = p.handling(s)
 	p.emit(serve)
 	p.await(kind, trace.Until{Done: s.call})
 	p.add(&thing{name: s.call + ".server", kind: "server", server: s})
+	if len(s.addresses) == 0 { // where it is nobody knows
+		p.emit(trace.Command{Op: trace.ServerSockets, On: s.call + ".server"})
+		return
+	}
 	for range 1 + int(draw[few](c))/2 {
 		p.step(trace.RawConnect)
 	}
+}
+
+// seat draws where a server listens.
+func (p *plot) seat(serve *trace.Command, s *serving) {
+	c := p.chance
+	switch {
+	case chance(c, 12):
+		s.addresses = []string{p.place(serve.Kind, "")}
+		serve.Socket = p.socket(trace.Command{Kind: serve.Kind, Address: s.addresses[0]})
+		return
+	case serve.Kind == trace.Unix:
+		state := trace.State("")
+		if chance(c, 15) {
+			state = trace.Stale
+		}
+		s.addresses = []string{p.place(trace.Unix, state)}
+		p.likePath(serve)
+	case chance(c, 5):
+		serve.Port = trace.Int(0)
+		return
+	case chance(c, 8) && p.g.d.Has(trace.CapResolver):
+		a := p.place(trace.TCP, "")
+		p.emit(trace.Command{Op: trace.ResolverAnswer, Name: host, Addresses: []string{a}})
+		serve.Host = trace.Text(host)
+		p.queries(serve)
+		return
+	default:
+		for range oneOf(c, 1, 1, 1, 2, 3) {
+			s.addresses = append(s.addresses, p.place(trace.TCP, ""))
+		}
+	}
+	serve.Addresses = s.addresses
+}
+
+// likePath has a path be an object that stands for one, sometimes.
+func (p *plot) likePath(c *trace.Command) {
+	if c.Kind == trace.Unix && p.g.d.Has(trace.CapPythonSurface) && chance(p.chance, 8) {
+		c.PathLike = trace.Bool(true)
+	}
+}
+
+// reuses draws the options of a server's sockets.
+func (p *plot) reuses(serve *trace.Command) {
+	if chance(p.chance, 12) {
+		serve.ReuseAddress = trace.Bool(chance(p.chance, 40))
+	}
+	if chance(p.chance, 12) {
+		serve.ReusePort = trace.Bool(chance(p.chance, 70))
+	}
+}
+
+// queries draws what the resolver is asked beside the host.
+func (p *plot) queries(c *trace.Command) {
+	if chance(p.chance, 30) {
+		c.Family = oneOf(p.chance, trace.Unspecified, trace.IPv4, trace.IPv4, trace.IPv6)
+	}
+	if c.Op == trace.StreamOpen && chance(p.chance, 20) {
+		c.Proto = trace.Int(6) // that of TCP
+	}
+	if chance(p.chance, 25) {
+		c.Flags = trace.Int(oneOf(p.chance, 0x01, 0x20, 0x20, 0x21)) // of Linux: passive, and only families that this machine has
+	}
+}
+
+// socket makes a socket.
+func (p *plot) socket(c trace.Command) string {
+	c.Op, c.As = trace.SocketMake, p.name("s")
+	p.emit(c)
+	return c.As
+}
+
+// unserved starts a server where that cannot be done.
+func (p *plot) unserved() {
+	c := p.chance
+	kind := p.kindOfPlace()
+	serve := trace.Command{Op: trace.StreamServe, Kind: kind, Callback: trace.Function}
+	switch oneOf(c, "nowhere", "occupied", "occupied", "occupied", "both", "twice", "datagrams", "another kind", "keyword", "limit") {
+	case "nowhere":
+	case "occupied":
+		state := trace.Live
+		if kind == trace.Unix {
+			state = oneOf(c, trace.RegularFile, trace.NoDirectory)
+		}
+		serve.Addresses = []string{p.place(kind, state)}
+	case "both":
+		serve.Socket = p.socket(trace.Command{Kind: kind, Address: p.place(kind, "")})
+		serve.Addresses = []string{p.place(kind, "")}
+	case "twice":
+		serve.Addresses = []string{p.place(kind, "")}
+		serve.As = p.name("c")
+		p.emit(serve)
+		p.await(kind, trace.Until{Done: serve.As})
+	case "datagrams":
+		serve.Socket = p.socket(trace.Command{Kind: kind, Datagram: trace.Bool(true)})
+	case "another kind":
+		if p.g.d.Has(trace.CapTCP) && p.g.d.Has(trace.CapUnix) {
+			serve.Kind, serve.Socket = trace.Unix, p.socket(trace.Command{Kind: trace.TCP, Address: p.place(trace.TCP, "")})
+		}
+	case "keyword":
+		serve.Addresses = []string{p.place(kind, "")}
+		p.keyword(&serve)
+	case "limit":
+		serve.Addresses = []string{p.place(kind, "")}
+		serve.Limit = trace.Int(-c.Intn(2))
+	}
+	serve.As = p.name("c")
+	p.emit(serve)
+	if len(serve.Addresses) > 0 && serve.Kind == trace.Unix {
+		p.emit(trace.Command{Op: trace.AddressState, On: serve.Addresses[0]})
+	}
+}
+
+// keyword passes an argument that there is none of.
+func (p *plot) keyword(c *trace.Command) {
+	if !p.g.d.Has(trace.CapPythonSurface) {
+		return
+	}
+	words := []trace.Keyword{{Name: "loop", Value: trace.Value{Object: "loop"}}, {Name: "colour", Value: trace.Value{Text: trace.Text("red")}}}
+	if c.Op == trace.StreamOpen {
+		words = append(words, trace.Keyword{Name: "limit", Value: trace.None})
+	}
+	c.Keywords = []trace.Keyword{oneOf(p.chance, words...)}
 }
 
 // handling draws what the callback of a server does for each of its first clients.
@@ -144,7 +275,7 @@ func (p *plot) handling(s *serving) []trace.Reaction {
 func (p *plot) connected(c *trace.Command) {
 	for _, t := range slices.Clone(p.things) {
 		s := t.server
-		if s == nil || s.address != c.Address {
+		if s == nil || !slices.Contains(s.addresses, c.Address) {
 			continue
 		}
 		if !s.serves || s.closed || c.NoSettle {
@@ -165,82 +296,3 @@ func (p *plot) connected(c *trace.Command) {
 		}
 	}
 }
-
-// open begins with a connection that the implementation makes to an address, where the driver accepts it.
-func (p *plot) open() {
-	kind := p.kindOfPlace()
-	open := trace.Command{Op: trace.StreamOpen, Kind: kind, Address: p.place(kind, trace.Live)}
-	if p.limit != defaultLimit {
-		open.Limit = trace.Int(p.limit)
-	}
-	occupied := false
-	if kind == trace.TCP && chance(p.chance, 25) {
-		state := trace.Free
-		if occupied = chance(p.chance, 20); occupied {
-			state = trace.Live
-		}
-		open.Local = p.place(kind, state)
-	}
-	open.As = p.name("c")
-	if p.emit(open); occupied {
-		return // which is refused
-	}
-	p.await(kind, trace.Until{Done: open.As})
-	raw := p.name("w")
-	p.emit(trace.Command{Op: trace.RawAccept, As: raw, Kind: kind, Address: open.Address})
-	e := &end{kind: kind, opened: true, ready: true}
-	p.add(&thing{name: raw, kind: "raw end", end: e})
-	p.add(&thing{name: open.As + ".transport", kind: "transport", end: e})
-	p.parts(open.As, e)
-}
-
-// look begins with a connection to a host by its name, or with a server there, while time stands.
-func (p *plot) look() {
-	c := p.chance
-	var at []string
-	serves := p.g.d.Has(trace.CapServer) && chance(c, 15)
-	for range 1 + c.Intn(3) {
-		state := oneOf(c, trace.Free, trace.Free, trace.Live, trace.Live, trace.Silent, trace.Silent)
-		if serves {
-			state = trace.Free
-		}
-		at = append(at, p.place(trace.TCP, state))
-	}
-	p.emit(trace.Command{Op: trace.ClockFreeze})
-	switch {
-	case chance(c, 8):
-		p.emit(trace.Command{Op: trace.ResolverAnswer, Name: host, Exception: trace.Text("no such host")})
-	case chance(c, 85):
-		p.emit(trace.Command{Op: trace.ResolverAnswer, Name: host, Addresses: at})
-	}
-	to := trace.Command{Op: trace.StreamOpen, Kind: trace.TCP, Host: trace.Text(host)}
-	if chance(c, 25) {
-		to.Family = oneOf(c, trace.Unspecified, trace.IPv4, trace.IPv4, trace.IPv6)
-	}
-	if chance(c, 20) {
-		to.Flags = trace.Int(addrConfig)
-	}
-	switch {
-	case serves:
-		to.Op, to.Callback = trace.StreamServe, trace.Function
-	case chance(c, 20):
-		to.Proto = trace.Int(protoTCP)
-	}
-	if !serves && chance(c, 65) {
-		to.Delay = trace.Int(oneOf(c, 0, 50, 250, 250, 1000))
-	}
-	if !serves && chance(c, 20) {
-		to.Interleave = trace.Int(c.Intn(3))
-	}
-	to.As = p.name("c")
-	p.emit(to)
-}
-
-// Numbers that resolvers are asked with.
-const (
-	protoTCP   = 6
-	addrConfig = 0x20
-)
-
-// host is the name that programs look up.
-const host = "host.test"

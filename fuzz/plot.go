@@ -26,6 +26,7 @@ type plot struct {
 	separators []string // that data are made of and read for
 	high       int      // the high mark, about
 	letter     int
+	delay      int // by which addresses are tried, milliseconds
 }
 
 // A thing is an object that the program has made.
@@ -33,6 +34,7 @@ type thing struct {
 	name   string
 	kind   string        // as in the table: reader, transport, raw end, protocol, writer, server, address
 	of     trace.EndKind // of an address
+	state  trace.State   // what the driver has there
 	mock   bool          // a transport that only records; a reader protocol
 	end    *end          // the connection that it belongs to; nil: none
 	server *serving      // of a server
@@ -212,6 +214,13 @@ func (p *plot) emit(c trace.Command) {
 		p.add(&thing{name: c.As, kind: "writer", mock: true})
 	case trace.ProtocolMake:
 		p.add(&thing{name: c.As, kind: "protocol", ends: endsConnections(c.Program)})
+	case trace.AddressMake:
+		p.add(&thing{name: c.As, kind: "address", of: c.Kind, state: c.State})
+	case trace.AddressPut:
+		p.thing(c.On).state = c.State
+		if s := p.serverAt(c.On); s != nil {
+			s.closed = true // nobody gets to it any more
+		}
 	case trace.RawConnect:
 		p.connected(&c)
 	case trace.ServerContext:
@@ -264,7 +273,9 @@ func (p *plot) one(is func(*thing) bool) *thing {
 
 // subject draws what an operation can be about.
 func (p *plot) subject(op trace.Op, kinds string) *thing {
-	return p.one(func(t *thing) bool { return strings.Contains(kinds, t.kind) && t.can(op) })
+	return p.one(func(t *thing) bool {
+		return strings.Contains(kinds, t.kind) && t.can(op) && !(op == trace.AddressPut && t.of == trace.TCP && p.theme.needs[0] == trace.CapServer)
+	})
 }
 
 // can tells whether an operation makes sense of a thing as it is.
@@ -282,6 +293,8 @@ func (t *thing) can(op trace.Op) bool {
 		}
 	case "server":
 		return t.server.can(op)
+	case "address":
+		return op == trace.AddressPut || (op == trace.AddressState) == (t.of == trace.Unix)
 	}
 	e := t.end
 	if e == nil {
@@ -409,6 +422,9 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 			c.Container = trace.Generator
 		}
 	case "exception":
+		if c.Op == trace.ResolverAnswer && chance(ch, 75) {
+			break
+		}
 		if c.Op != trace.ConnectionOpen && optional(85) {
 			c.Exception = trace.Text("boom")
 		}
@@ -432,12 +448,6 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 			return !a.Required
 		}
 		c.Address, c.Kind = t.name, t.of
-	case "addresses":
-		for range 1 + ch.Intn(2) {
-			if t := p.one(func(t *thing) bool { return t.kind == "address" && t.of == trace.TCP }); t != nil {
-				c.Addresses = append(c.Addresses, t.name)
-			}
-		}
 	case "serve":
 		if optional(30) {
 			c.Serve = trace.Bool(true)
@@ -446,9 +456,18 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 		if c.Op != trace.ClockAdvance {
 			return !a.Required
 		}
-		c.Ms = oneOf(ch, 1, 50, 100, 250, 300, 1000, 60000)
+		c.Ms = max(oneOf(ch, 1, 1, p.delay, p.delay, p.delay-1, p.delay-1, p.delay+1, 10*p.delay), 0)
 	case "state":
 		c.State = oneOf(ch, trace.Free, trace.Live)
+		if on.of == trace.Unix {
+			c.State = oneOf(ch, trace.Free, trace.Live, trace.Stale, trace.RegularFile)
+		}
+	case "addresses":
+		for _, t := range p.things {
+			if t.kind == "address" && t.of == trace.TCP && chance(ch, 60) {
+				c.Addresses = append(c.Addresses, t.name)
+			}
+		}
 	case "kind":
 		if c.Op == trace.RawConnect {
 			return true // that of the address
@@ -483,11 +502,10 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 		switch c.Op {
 		case trace.ObjectHas:
 			c.Name = oneOf(ch, operations...)
+		case trace.AddressAsk:
+			c.Name = oneOf(ch, "backlog", "backlog", "reuse_address", "reuse_port")
 		case trace.ResolverAnswer:
 			c.Name = host
-		case trace.AddressAsk:
-			c.Name = oneOf(ch, "backlog", "reuse_address", "reuse_port")
-			return on.of == trace.TCP
 		default:
 			c.Name = p.information(on)
 		}

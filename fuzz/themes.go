@@ -133,28 +133,25 @@ var themes = []theme{
 		end:     (*plot).runDry,
 	},
 	{
-		name: "server", needs: []trace.Capability{trace.CapServer}, share: 10, long: 16,
+		name: "server", needs: []trace.Capability{trace.CapServer}, share: 13, long: 16,
 		begin: (*plot).serve,
 		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{
-			trace.RawConnect: 12, trace.AddressAsk: 3, trace.ServerClose: 5, trace.ServerIsServing: 3, trace.ServerSockets: 2, trace.ServerCloseClients: 2, trace.ServerAbortClients: 2,
+			trace.RawConnect: 12, trace.ServerClose: 5, trace.ServerIsServing: 3, trace.ServerSockets: 2, trace.ServerCloseClients: 2, trace.ServerAbortClients: 2,
 			trace.ServerStartServing: 3, trace.ServerServeForever: 4, trace.ServerWaitClosed: 5, trace.ServerContext: 3, trace.Release: 8, trace.TransportAbort: 2,
+			trace.AddressAsk: 5, trace.AddressState: 4, trace.AddressPut: 1,
 		}),
 		end: (*plot).windUp,
 	},
 	{
-		name: "connecting", needs: []trace.Capability{trace.CapConnect}, share: 5, long: 14,
-		begin: func(p *plot) {
-			if chance(p.chance, 15) {
-				p.refused()
-			}
-			p.open()
-		},
+		name: "connecting", needs: []trace.Capability{trace.CapConnect}, share: 9, long: 14,
+		begin:   (*plot).open,
 		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{trace.TransportAbort: 2}),
 		end:     (*plot).windUp,
 	},
 	{
-		name: "names and time", needs: []trace.Capability{trace.CapConnect, trace.CapResolver, trace.CapVirtualTime, trace.CapTCP}, share: 3, long: 8,
+		name: "names and time", needs: []trace.Capability{trace.CapConnect, trace.CapResolver, trace.CapVirtualTime, trace.CapTCP}, share: 7, long: 5,
 		begin:   (*plot).look,
-		weights: merge(controls, map[trace.Op]int{trace.ClockAdvance: 12, trace.ResolverAnswer: 3, trace.AddressPut: 2}),
+		weights: merge(controls, map[trace.Op]int{trace.ClockAdvance: 16, trace.ResolverAnswer: 1, trace.AddressPut: 1}),
+		end:     (*plot).reap,
 	},
 }

@@ -44,6 +44,9 @@ func (w *wires) puts(c *trace.Command) {
 	}
 	p.state, p.put, p.refusal = c.State, p.server != nil, ""
 	p.swapped = p.server != nil && p.server.up
+	for _, s := range w.ordered {
+		s.strangers = s.strangers || s.isAt(c.On) // who connects from now on gets to somebody else
+	}
 	for _, d := range w.dials {
 		d.unclear = d.unclear || !d.over && slices.Contains(d.to, p)
 	}

@@ -238,6 +238,7 @@ var latitudePlaces = []permittedSession{
 	{"two answers for a host", then(places(trace.Live, trace.Silent), looks(), answers("b"), doneIn(answers("a")))},
 	{"a local end that was used", then(places(trace.Live, trace.Free), dialsTo("a").from("b"), dialsTo("a").makes("t").from("b").raises(errInUse))},
 	{"families without an order", then(places(trace.Live), atHost("b", "::1", trace.Live), answers("a", "b"), doneIn(looks().delayed(250)), acceptsAt("b", "s"))},
+	{"a path that was taken from a server", started(puts(trace.Live), connects("w"))},
 	{"a path where somebody listens", steps(live("a"), serves())},
 	{"or is refused", steps(live("a"), serves().raises(errInUse))},
 	{"an address whose server is closed", then(places(trace.Free), overTCP(serves()), closesServer(), overTCP(serves()).makes("x").raises(errInUse))},
