@@ -96,7 +96,7 @@ func (p *plot) serve() {
 		p.reuses(&serve)
 	}
 	if chance(c, 20) {
-		serve.Backlog = trace.Int(oneOf(c, 0, 1, 5, 100, 101))
+		serve.Backlog = trace.Int(oneOf(c, 0, 1, 1, 5, 5, 100, 100, 101))
 	}
 	serve.Program = p.handling(s)
 	p.emit(serve)

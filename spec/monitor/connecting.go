@@ -35,7 +35,7 @@ func (w *wires) makePlace(c *trace.Command) {
 	w.places[c.As] = p
 }
 
-// puts notes that the driver puts something at an address. What is under way to it cannot be followed.
+// puts notes that the driver puts something at an address.
 func (w *wires) puts(c *trace.Command) {
 	w.crowd(c.On)
 	p := w.places[c.On]
@@ -47,8 +47,13 @@ func (w *wires) puts(c *trace.Command) {
 	for _, s := range w.ordered {
 		s.strangers = s.strangers || s.isAt(c.On) // who connects from now on gets to somebody else
 	}
+	w.stirs(p)
+}
+
+// stirs notes that something becomes of a place. What is under way to it cannot be followed.
+func (w *wires) stirs(p *place) {
 	for _, d := range w.dials {
-		d.unclear = d.unclear || !d.over && slices.Contains(d.to, p)
+		d.unclear = d.unclear || !d.over && (slices.Contains(d.to, p) || d.command.Local == p.name)
 	}
 }
 
@@ -104,12 +109,13 @@ type dial struct {
 	resolved bool     // it was told
 	fails    bool     // that there are none
 	to       []*place // what is tried, in order
-	timed    bool     // time stands since it began to try
-	began    int      // the time at which it did
-	sure     []int    // for each address that is certainly tried, a time by which it was
-	over     bool     // it has come back
-	ended    int      // at this time
-	owed     debt     // when a run began that waited for it in vain
+	met      map[*place]trace.State
+	timed    bool  // time stands since it began to try
+	began    int   // the time at which it did
+	sure     []int // for each address that is certainly tried, a time by which it was
+	over     bool  // it has come back
+	ended    int   // at this time
+	owed     debt  // when a run began that waited for it in vain
 }
 
 // dial begins to follow a call that connects.
@@ -191,8 +197,9 @@ func (d *dial) resolve(to []*place) {
 	case c.Delay != nil:
 		d.unclear = true
 	}
-	d.to, d.timed, d.began = to, d.w.clock.frozen, d.w.clock.now
+	d.to, d.timed, d.began, d.met = to, d.w.clock.frozen, d.w.clock.now, map[*place]trace.State{}
 	for _, p := range to {
+		d.met[p] = d.meeting(p)
 		d.unclear = d.unclear || !p.known() || p.made.Kind != c.Kind
 	}
 }
@@ -218,8 +225,11 @@ func interleaved(to []*place, count int) []*place {
 	return append(append(mixed, first...), other...)
 }
 
-// meets tells what an attempt meets: it fails (free), connects (live), or comes to no end (silent).
-func (d *dial) meets(p *place) trace.State {
+// meets tells what an attempt meets or has met: it fails (free), connects (live), or comes to no end (silent).
+func (d *dial) meets(p *place) trace.State { return d.met[p] }
+
+// meeting tells what it meets as things are.
+func (d *dial) meeting(p *place) trace.State {
 	if local := d.w.places[d.command.Local]; local != nil && (local.state != trace.Free || local.isIPv6() != p.isIPv6()) {
 		return trace.Free // it cannot be bound for that
 	}
@@ -326,7 +336,7 @@ func (d *dial) blame() string {
 		return pathLike
 	case d.command.Kind == trace.Unix:
 		return opensUnix
-	case slices.ContainsFunc(d.to, func(p *place) bool { return p.state == trace.Live && d.meets(p) != trace.Live }):
+	case d.command.Local != "" && slices.ContainsFunc(d.to, func(p *place) bool { return p.state == trace.Live && d.meets(p) != trace.Live }):
 		return localAddress
 	case d.mustFail():
 		return failureRaises
@@ -362,7 +372,7 @@ func (d *dial) back(k *wait, returned *trace.Value, raised *trace.Error) {
 func (d *dial) refused(raised *trace.Error) {
 	d.holds(d.blame(), raised.Kind == trace.OSError, "raised an error of the operating system")
 	if d.command.Kind == trace.Unix {
-		if state := d.to[0].state; state == trace.Free || state == trace.NoDirectory {
+		if state := d.to[0].state; !d.to[0].put && (state == trace.Free || state == trace.NoDirectory) {
 			d.holds(opensUnix, saysNotFound(raised), "raised an error of the operating system that says that there is no such file")
 		}
 		return
@@ -414,7 +424,7 @@ func (d *dial) breakOwed(owed debt) {
 func (d *dial) text(permitted string) string {
 	var to []string
 	for _, p := range d.to {
-		to = append(to, fmt.Sprintf("%s, which is %s", p.name, p.state))
+		to = append(to, fmt.Sprintf("%s, where it meets %s", p.name, d.meets(p)))
 	}
 	with := strings.Join(to, "; ")
 	switch {

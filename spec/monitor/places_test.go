@@ -235,6 +235,7 @@ var conformingPlaces = []conformingSession{
 var latitudePlaces = []permittedSession{
 	{"time that does not stand", then(places(trace.Silent, trace.Live), answers("a", "b"), looks().delayed(250), doneIn(settle()), acceptsAt("b", "s"))},
 	{"what is put there meanwhile", then(places(trace.Free), addressIn("b", trace.TCP, trace.Silent), answers("a", "b"), looks(), puts(trace.Live), doneIn(settle()))},
+	{"what is put there afterwards", then(standing3(trace.Free, trace.Live), doneIn(looks()), puts(trace.Live), acceptsAt("b", "s"))},
 	{"two answers for a host", then(places(trace.Live, trace.Silent), looks(), answers("b"), doneIn(answers("a")))},
 	{"a local end that was used", then(places(trace.Live, trace.Free), dialsTo("a").from("b"), dialsTo("a").makes("t").from("b").raises(errInUse))},
 	{"families without an order", then(places(trace.Live), atHost("b", "::1", trace.Live), answers("a", "b"), doneIn(looks().delayed(250)), acceptsAt("b", "s"))},

@@ -70,6 +70,7 @@ func (w *wires) serve(c *trace.Command) {
 			p.plain = p.plain && p.server == nil && !p.crowded // a second one may take the first one's place
 			p.server = s
 			p.servers++
+			w.stirs(p)
 		}
 	}
 }
@@ -98,6 +99,7 @@ func (w *wires) binds(c *trace.Command, reply *trace.Reply) {
 		w.crowd(c.Address)
 	}
 	p.crowded, p.bound = true, c.As
+	w.stirs(p)
 }
 
 // isAt tells whether it was told of an address.
