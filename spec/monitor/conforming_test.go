@@ -49,6 +49,7 @@ var conforming = []conformingSession{
 		[]string{"reader.read.minus-one-is-no-size", "reader.read.negative-is-no-size", "reader.read.to-eof-ignores-limit"}},
 	{"read at most", steps(newReader(4), feed("abcd"), read("c1", 3).gives("abc"), read("c2", 3).gives("d"), read("c3", 3), eof().with(done("c3", ""))),
 		[]string{"reader.read.size-is-upper-bound", "reader.read.one-byte-suffices", "reader.read.returns-what-is-available", "reader.read.rest-stays-buffered", "reader.read.eof-ends-pending-read-empty"}},
+	{"read what has come while it waited", steps(newReader(4), read("c1", 3), feed("abcd").with(done("c1", "abc"))), []string{"reader.read.woken-reader-sees-all-fed", "reader.read.returns-immutable-bytes"}},
 	{"read what is left at the end", steps(newReader(4), feed("ab"), eof(), read("c1", 1).gives("a"), read("c2", 9).gives("b"), read("c3", 9).gives("")), []string{"reader.read.data-before-eof"}},
 	{"read nothing", steps(newReader(4), read("c1", 0).gives(""), feed("ab"), read("c2", 0).gives(""), read("c3", 2).gives("ab")), []string{"reader.read.zero-returns-at-once", "reader.read.zero-consumes-nothing"}},
 	{"two calls", steps(newReader(4), exactly("c1", 3), line("c2").raises(concurrent), read("c3", 0).gives(""), feed("ab"), read("c4", 1).gives("a"), feed("cd").with(done("c1", "bcd"))),

@@ -149,6 +149,9 @@ func (m *Monitor) After(c *trace.Command, reply *trace.Reply) {
 		return
 	}
 	subject := m.subject(c)
+	if subject != nil {
+		m.isImmutable(reply.Returned)
+	}
 	if m.through != nil && m.through.Op == trace.ProtocolConnectionLost {
 		m.bereft[m.through.On] = true
 	}
@@ -214,6 +217,7 @@ func (m *Monitor) event(e *trace.Event) {
 		}
 	case trace.Finished, trace.Item:
 		if r := m.calls[e.On]; r != nil {
+			m.isImmutable(e.Returned, e.Value)
 			r.events = append(r.events, e)
 		} else if m.wires != nil {
 			m.wires.event(e)
@@ -226,6 +230,19 @@ func (m *Monitor) event(e *trace.Event) {
 	default:
 		if m.wires != nil {
 			m.wires.event(e)
+		}
+	}
+}
+
+// isImmutable judges the type of what a read has given: bytes that are not of the native type can be changed.
+func (m *Monitor) isImmutable(given ...*trace.Value) {
+	for _, v := range given {
+		if v == nil || v.Bytes == nil {
+			continue
+		}
+		m.exercise("reader.read.returns-immutable-bytes")
+		if v.Type != "" {
+			m.broken("reader.read.returns-immutable-bytes", describe(m.command, m.reply)+"; permitted: bytes that cannot be changed, and not of type "+v.Type)
 		}
 	}
 }

@@ -200,9 +200,14 @@ func (a *attempt) read() {
 		if a.s.waiter != nil {
 			a.note("reader.read.conflict-only-when-waiting")
 		}
+		fewer := "reader.read.returns-what-is-available" // a latitude of the older documents
+		if a.woken {
+			fewer = "reader.read.woken-reader-sees-all-fed"
+			a.note(fewer)
+		}
 		a.returns(a.s.buf[:n], a.s.buf[n:], "reader.read.rest-stays-buffered", "")
-		for k := n - 1; k > 0 && a.r.tolerant; k-- { // fewer bytes: a latitude of the older documents
-			a.returns(a.s.buf[:k], a.s.buf[k:], "reader.read.rest-stays-buffered", "reader.read.returns-what-is-available")
+		for k := n - 1; k > 0 && a.r.tolerant; k-- {
+			a.returns(a.s.buf[:k], a.s.buf[k:], "reader.read.rest-stays-buffered", fewer)
 		}
 	case a.s.eof:
 		a.note("reader.read.empty-at-eof")

@@ -220,6 +220,7 @@ func (c *connection) waitedClosed(k *wait, _ *trace.Value, raised *trace.Error) 
 
 // item follows an item of an iteration.
 func (c *connection) item(v *trace.Value) {
+	c.w.m.isImmutable(v)
 	if v.Bytes != nil && !c.stream.unclear {
 		c.within(lf[0], *v.Bytes)
 		c.give(*v.Bytes)
@@ -281,6 +282,7 @@ func (c *connection) give(data []byte) {
 func (c *connection) handed(k *wait, returned *trace.Value, raised *trace.Error) {
 	s := &c.stream
 	s.reading--
+	c.w.m.isImmutable(returned)
 	if c.aborted {
 		c.exercise("writer.close.abort-ends-pending-read")
 	} else if c.closing {

@@ -79,6 +79,8 @@ var wrong = []wrongSession{
 	{"reader.read.negative-is-no-size", "a read of -5 is refused", steps(newReader(2), feed("abc"), eof(), read("c1", -5).raises(invalid))},
 	{"reader.read.negative-is-no-size", "even before the end", steps(newReader(2), feed("abc"), read("c1", -5).raises(invalid))},
 	{"reader.read.size-is-upper-bound", "more than asked for", steps(newReader(4), feed("abcd"), read("c1", 2).gives("abc"))},
+	{"reader.read.woken-reader-sees-all-fed", "less than what has woken it", steps(newReader(4), read("c1", 3), feed("abcd").with(done("c1", "a")))},
+	{"reader.read.returns-immutable-bytes", "bytes that can be changed", steps(newReader(4), feed("ab"), mutable(read("c1", 2).gives("ab")))},
 	{"reader.read.returns-what-is-available", "less than there is", steps(newReader(4), feed("abcd"), read("c1", 3).gives("ab"))},
 	{"reader.read.empty-at-eof", "an error at the end", steps(newReader(4), eof(), read("c1", 3).raises(incomplete("")))},
 	{"reader.read.empty-at-eof", "pending at the end", steps(newReader(4), eof(), read("c1", 3))},
@@ -255,6 +257,9 @@ func TestViolationsNameTheRule(t *testing.T) {
 		})
 	}
 }
+
+// mutable says that the bytes that came back can be changed.
+func mutable(s step) step { s.r.Returned.Type = "bytearray"; return s }
 
 func eventTexts(events []trace.Event) []string {
 	var out []string
