@@ -6,7 +6,7 @@ import (
 
 // asksOfQueues are what is done to a connection whose queue is full: mostly to ask how long it is, which is what tells.
 var asksOfQueues = map[trace.Op]int{
-	trace.TransportGetWriteBufferSize: 34, trace.TransportSetWriteBufferLimits: 12, trace.TransportGetWriteBufferLimits: 1, trace.RawRecv: 22, trace.RawSend: 3,
+	trace.TransportGetWriteBufferSize: 34, trace.TransportSetWriteBufferLimits: 12, trace.TransportGetWriteBufferLimits: 1, trace.RawRecv: 22, trace.RawSend: 6,
 	trace.RawClose: 1, trace.RawReset: 1, trace.TransportPauseReading: 2, trace.TransportResumeReading: 1, trace.RawFarOpen: 2,
 }
 
@@ -131,20 +131,25 @@ func (p *plot) last(kind string) string {
 	return ""
 }
 
-// runDry receives what is left, and looks how the connection is then; or ends it as other programs do, or leaves it as it is.
+// runDry receives what is left, or all but about a low mark, and looks how the connection is then; or ends it as other programs do, or
+// leaves it as it is.
 func (p *plot) runDry() {
-	switch p.chance.Intn(5) {
+	c := p.chance
+	keep := 0
+	switch c.Intn(6) {
 	case 0:
 		p.windUp()
 		return
 	case 1, 2:
 		return
+	case 3, 4:
+		keep = 1 + c.Intn(p.high/2+1)
+		p.step(trace.WriterDrain)
 	}
 	t := p.thing(p.last("transport"))
 	w := p.thing(p.last("raw end"))
-	left := w.end.written - w.end.asked
-	if left > 0 && w.can(trace.RawRecv) {
-		p.emit(trace.Command{Op: trace.RawRecv, On: w.name, As: p.name("c"), N: trace.Int(left)})
+	if n := w.end.written - w.end.asked - keep; n > 0 && w.can(trace.RawRecv) {
+		p.emit(trace.Command{Op: trace.RawRecv, On: w.name, As: p.name("c"), N: trace.Int(n)})
 	}
 	if t.can(trace.TransportGetWriteBufferSize) {
 		p.emit(trace.Command{Op: trace.TransportGetWriteBufferSize, On: t.name})

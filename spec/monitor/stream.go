@@ -15,8 +15,8 @@ type stream struct {
 	waited    bool     // a wait_closed has come back, so the connection is closed
 	poisoned  bool     // a wait_closed was cancelled: others may be cancelled with it
 	released  int      // how much was written when a drain came back last, and the marks are the same since; -1: none has
-	left      bool     // a drain was given up when it had begun, so that another may take it for one that waits
 	free      bool     // that drain had nothing to wait for when it was called
+	left      bool     // a drain was given up when it had begun, so that another may take it for one that waits
 	above     int      // how much was written when more than the high mark was queued, and the marks are the same since; -1: that is not known
 
 	limit     int // of the reader; not positive: there is none that could be judged
