@@ -342,7 +342,7 @@ func (c *connection) owesRead(k *wait) debt {
 		return debt{"writer.close.abort-ends-pending-read", "it comes back, since the connection was aborted"}
 	case c.closing && c.flushed():
 		return debt{"writer.close.ends-reader", "it comes back, since the stream was closed"}
-	case c.mayFail() || c.closing || c.in.paused:
+	case c.mayFail() || c.closing || c.adrift || c.in.paused:
 		return debt{}
 	case c.raw.ended(), c.suffices(k.command):
 		return debt{"reader_protocol.feeds-reader", "it comes back, since the peer has sent what it waits for"}
