@@ -154,11 +154,11 @@ func TestProgramsThatWait(t *testing.T) {
 	}}
 	defer a.Close()
 	ctx := context.Background()
-	j, err := NewJudge(ctx, a, Options{Deadline: time.Second, Patience: 10 * time.Millisecond})
+	j, err := NewJudge(ctx, a, Options{Deadline: 5 * time.Second, Patience: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wait := trace.Command{Op: trace.Run, Until: &trace.Until{Done: "c"}, Ms: 1500}
+	wait := trace.Command{Op: trace.Run, Until: &trace.Until{Done: "c"}, Ms: 6000}
 	v, err := j.Run(ctx, Program{
 		{Op: trace.RawMake, As: "k", Kind: trace.TCP}, {Op: trace.RawRecv, On: "k", As: "c", N: trace.Int(1)}, wait,
 		{Op: trace.ReaderMake, As: "r"}, {Op: trace.ReaderAtEOF, On: "r"},
