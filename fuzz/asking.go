@@ -124,3 +124,45 @@ func (p *plot) suspense() {
 	}
 	p.emit(end)
 }
+
+// spoil begins with a connection that has to end by itself: a callback of its protocol fails, the protocol has none at the end of the
+// stream, or a write meets a reset that nobody has read of. Little is done to it then.
+func (p *plot) spoil() bool {
+	c := p.chance
+	raw := trace.Command{Op: trace.RawMake, As: p.name("w"), Kind: oneOf(c, trace.Unix, trace.TCP)}
+	protocol := trace.Command{Op: trace.ProtocolMake, As: p.name("p")}
+	open := trace.Command{Op: trace.ConnectionOpen, As: p.name("c"), Raw: raw.As, Protocol: protocol.As}
+	sends := trace.Command{Op: trace.RawSend, On: raw.As, Data: trace.D("abc")}
+	ends := trace.Command{Op: trace.RawShutdown, On: raw.As}
+	writes := trace.Command{Op: trace.TransportWrite, On: open.As + ".transport", Data: trace.D("xyz")}
+	var then []trace.Command
+	switch c.Intn(4) {
+	case 0:
+		protocol.Program = []trace.Reaction{{In: trace.DataReceived, Nth: 1, Raise: trace.Text("ouch")}}
+		then = []trace.Command{sends}
+	case 1:
+		protocol.Program = []trace.Reaction{{In: trace.EOFReceived, Raise: trace.Text("ouch")}}
+		then = []trace.Command{ends}
+	case 2:
+		protocol.Plain = trace.Bool(true)
+		then = []trace.Command{sends, writes, ends, {Op: trace.RawRecv, As: p.name("c"), On: raw.As}}
+	case 3:
+		raw.Kind = trace.TCP
+		then = []trace.Command{{Op: trace.TransportPauseReading, On: writes.On}, {Op: trace.RawReset, On: raw.As}, writes, writes}
+	}
+	if p.g.d.Lacks(&raw) != "" {
+		return false
+	}
+	p.emit(raw)
+	p.emit(protocol)
+	p.emit(open)
+	p.await(raw.Kind, trace.Until{Done: open.As})
+	for _, c := range then {
+		p.emit(c)
+	}
+	if then[len(then)-1].Op == trace.TransportWrite {
+		p.await(raw.Kind, trace.Until{Event: trace.ConnectionLost, On: protocol.As})
+	}
+	p.theme.long = 2
+	return true
+}

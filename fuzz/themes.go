@@ -108,6 +108,9 @@ var themes = []theme{
 			if chance(p.chance, 4) {
 				p.fruitless()
 			}
+			if chance(p.chance, 6) && p.spoil() {
+				return
+			}
 			p.connect(trace.ConnectionOpen)
 			if chance(p.chance, 25) {
 				p.make(trace.ProtocolMake)

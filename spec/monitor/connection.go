@@ -636,7 +636,7 @@ func (c *connection) isClosing(a *action, returned *trace.Value, viaWriter bool)
 		c.holds(rule, isBool(returned, true), "returned true")
 	case a.open && (c.exact || c.open()):
 		c.holds(c.unless(rule), isBool(returned, false), "returned false")
-	case a.rested && c.socket() && c.protocol != nil && c.protocol.plain && c.raw.ended() && c.former == nil && !c.in.paused:
+	case a.rested && c.closesByDefault():
 		c.holds("protocol.stream.default-eof-closes", isBool(returned, true), "returned true, since the default eof_received closes")
 	}
 }

@@ -262,8 +262,15 @@ func (c *connection) owesBytes(k *wait) debt {
 		return debt{c.endRule(), "everything and the end of the stream by now"}
 	case c.closing:
 		return debt{"writer.close.closes-socket", "the end of the stream by now"}
+	case c.closesByDefault():
+		return debt{"protocol.stream.default-eof-closes", "the end of the stream by now, since the default eof_received closes"}
 	}
 	return debt{}
+}
+
+// closesByDefault tells whether the protocol has had the transport close at the peer's end of the stream without being told of it.
+func (c *connection) closesByDefault() bool {
+	return c.socket() && c.protocol != nil && c.protocol.plain && c.former == nil && c.raw.ended() && !c.in.paused
 }
 
 // missing names the rule by which bytes that were written and do not come should.
