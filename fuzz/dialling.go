@@ -43,6 +43,10 @@ func (p *plot) open() {
 	open.As = p.name("c")
 	p.emit(open)
 	p.await(kind, trace.Until{Done: open.As})
+	if p.g.d.Has(trace.CapPythonSurface) && chance(c, 10) {
+		p.emit(trace.Command{Op: trace.ObjectIs, On: open.As + ".reader", Name: "StreamReader"})
+		p.emit(trace.Command{Op: trace.ObjectIs, On: open.As + ".writer", Name: "StreamWriter"})
+	}
 	e := &end{kind: kind, opened: true, ready: true}
 	if raw == "" {
 		raw = p.name("w")
@@ -83,7 +87,7 @@ func (p *plot) unopened() {
 		open.Socket = p.socket(trace.Command{Kind: kind, Raw: raw})
 	}
 	cancels := false
-	switch oneOf(c, "nowhere", "nobody", "nobody", "both", "limit", "limit", "datagrams", "another kind", "keyword", "cancelled", "local") {
+	switch oneOf(c, "nowhere", "nobody", "nobody", "both", "limit", "limit", "datagrams", "another kind", "keyword", "keyword", "cancelled", "cancelled", "local") {
 	case "nowhere":
 	case "nobody":
 		state := trace.Free
@@ -145,56 +149,117 @@ func (p *plot) look() {
 	c := p.chance
 	p.delay = oneOf(c, 50, 250, 1000)
 	p.emit(trace.Command{Op: trace.ClockFreeze})
-	if chance(c, 8) {
+	switch n := c.Intn(100); {
+	case n < 5:
 		p.stagger()
 		return
+	case n < 15:
+		p.fails()
+		return
 	}
-	var at []string
-	for range oneOf(c, 1, 2, 2, 3, 3, 4) {
-		at = append(at, p.place(trace.TCP, oneOf(c, trace.Free, trace.Free, trace.Live, trace.Live, trace.Live, trace.Silent)))
-	}
-	if chance(c, 25) {
-		name := p.name("a")
-		p.emit(trace.Command{Op: trace.AddressMake, As: name, Kind: trace.TCP, Host: trace.Text("::1"), State: oneOf(c, trace.Free, trace.Live, trace.Live)})
-		at = slices.Insert(at, c.Intn(len(at)+1), name)
+	open := trace.Command{Op: trace.StreamOpen, Kind: trace.TCP, Host: trace.Text(host)}
+	at := p.several(&open)
+	if chance(c, 30) {
+		p.queries(&open)
 	}
 	if chance(c, 5) {
-		at = append(at, at[0])
-	}
-	if chance(c, 15) { // what the error of each is
-		for _, name := range at {
-			if p.thing(name).state == trace.Free {
-				p.emit(trace.Command{Op: trace.StreamOpen, Kind: trace.TCP, As: p.name("c"), Address: name})
-				p.await(trace.TCP, trace.Until{Done: p.calls[len(p.calls)-1]})
-			}
-		}
+		open.Local = p.place(trace.TCP, oneOf(c, trace.Free, trace.Live))
 	}
 	answer := trace.Command{Op: trace.ResolverAnswer, Name: host, Addresses: at}
 	if chance(c, 8) {
 		answer.Addresses, answer.Exception = nil, trace.Text("no such host is known")
 	}
-	late := chance(c, 15)
-	if !late {
+	open.As = p.name("c")
+	if chance(c, 80) {
 		p.emit(answer)
+		p.emit(open)
+	} else {
+		p.emit(open)
+		p.await(trace.TCP, trace.Until{Event: trace.Resolving})
+		cancels := chance(c, 60)
+		if cancels {
+			p.emit(trace.Command{Op: trace.Cancel, On: open.As})
+		}
+		if !cancels || chance(c, 40) {
+			p.emit(answer)
+		}
 	}
-	open := trace.Command{Op: trace.StreamOpen, Kind: trace.TCP, As: p.name("c"), Host: trace.Text(host)}
-	p.queries(&open)
+	if open.Delay != nil && chance(c, 50) {
+		p.emit(trace.Command{Op: trace.ClockAdvance, Ms: max(oneOf(c, *open.Delay-1, *open.Delay), 1)})
+	}
+}
+
+// several makes the addresses of a host, in one of the ways that matter, and says how they are tried.
+func (p *plot) several(open *trace.Command) (at []string) {
+	c := p.chance
+	add := func(states ...trace.State) {
+		for _, state := range states {
+			at = append(at, p.place(trace.TCP, state))
+		}
+	}
+	other := func(state trace.State) {
+		name := p.name("a")
+		p.emit(trace.Command{Op: trace.AddressMake, As: name, Kind: trace.TCP, Host: trace.Text("::1"), State: state})
+		at = slices.Insert(at, c.Intn(len(at))+1, name)
+	}
+	states := func() trace.State {
+		return oneOf(c, trace.Free, trace.Free, trace.Live, trace.Live, trace.Live, trace.Silent)
+	}
+	switch c.Intn(5) {
+	case 0: // those that fail, and then one that does not
+		for range 1 + c.Intn(3) {
+			add(trace.Free)
+		}
+		add(trace.Live)
+	case 1: // one that has the others wait
+		add(trace.Silent, states())
+		if add(trace.Live); chance(c, 50) {
+			open.Delay = trace.Int(oneOf(c, 0, 0, p.delay))
+		}
+		return at
+	case 2: // two families
+		add(trace.Free, oneOf(c, trace.Free, trace.Live, trace.Live), trace.Live)
+		other(trace.Live)
+		open.Interleave = trace.Int(oneOf(c, 0, 0, 1, 2))
+	default:
+		for range oneOf(c, 1, 2, 2, 3, 3, 4) {
+			add(states())
+		}
+		if chance(c, 15) {
+			other(states())
+		}
+	}
 	if chance(c, 60) {
 		open.Delay = trace.Int(oneOf(c, 0, p.delay, p.delay, p.delay, p.delay))
 	}
-	if chance(c, 35) {
+	if open.Interleave == nil && chance(c, 20) {
 		open.Interleave = trace.Int(c.Intn(3))
 	}
-	if chance(c, 5) {
-		open.Local = p.place(trace.TCP, oneOf(c, trace.Free, trace.Live))
+	return at
+}
+
+// fails begins with a host whose addresses fail, each in a way that was seen before.
+func (p *plot) fails() {
+	c := p.chance
+	var at []string
+	connect := func(open trace.Command) {
+		open.Op, open.Kind, open.As = trace.StreamOpen, trace.TCP, p.name("c")
+		p.emit(open)
+		p.await(trace.TCP, trace.Until{Done: open.As})
 	}
-	p.emit(open)
-	if late {
-		if p.await(trace.TCP, trace.Until{Event: trace.Resolving}); chance(c, 40) {
-			p.emit(trace.Command{Op: trace.Cancel, On: open.As})
-		}
-		p.emit(answer)
+	for range 1 + c.Intn(3) {
+		at = append(at, p.place(trace.TCP, ""))
+		connect(trace.Command{Address: at[len(at)-1]})
 	}
+	if chance(c, 40) {
+		at = append(at, at[0])
+	}
+	p.emit(trace.Command{Op: trace.ResolverAnswer, Name: host, Addresses: at})
+	open := trace.Command{Host: trace.Text(host)}
+	if chance(c, 30) {
+		open.Delay = trace.Int(p.delay)
+	}
+	connect(open)
 }
 
 // stagger tries addresses by a delay, twice: an implementation that has not begun to wait when time moves waits for longer than is

@@ -228,7 +228,7 @@ func (p *plot) keyword(c *trace.Command) {
 	}
 	words := []trace.Keyword{{Name: "loop", Value: trace.Value{Object: "loop"}}, {Name: "colour", Value: trace.Value{Text: trace.Text("red")}}}
 	if c.Op == trace.StreamOpen {
-		words = append(words, trace.Keyword{Name: "limit", Value: trace.None})
+		words = append(words, trace.Keyword{Name: "limit", Value: trace.None}, trace.Keyword{Value: trace.Value{Int: trace.Int(100)}})
 	}
 	c.Keywords = []trace.Keyword{oneOf(p.chance, words...)}
 }

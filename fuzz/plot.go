@@ -456,7 +456,7 @@ func (p *plot) argument(c *trace.Command, on *thing, a trace.Arg) bool {
 		if c.Op != trace.ClockAdvance {
 			return !a.Required
 		}
-		c.Ms = max(oneOf(ch, 1, 1, p.delay, p.delay, p.delay-1, p.delay-1, p.delay+1, 10*p.delay), 0)
+		c.Ms = max(oneOf(ch, 1, 1, p.delay, p.delay, p.delay-1, p.delay-1, p.delay+1, 10*p.delay), 1)
 	case "state":
 		c.State = oneOf(ch, trace.Free, trace.Live)
 		if on.of == trace.Unix {

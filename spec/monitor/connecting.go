@@ -197,6 +197,9 @@ func (d *dial) resolve(to []*place) {
 	case c.Delay != nil:
 		d.unclear = true
 	}
+	if c.Local != "" && c.Delay != nil && len(to) > 1 {
+		d.unclear = true // several attempts may want the local end at the same time
+	}
 	d.to, d.timed, d.began, d.met = to, d.w.clock.frozen, d.w.clock.now, map[*place]trace.State{}
 	for _, p := range to {
 		d.met[p] = d.meeting(p)

@@ -3,6 +3,7 @@ package monitor
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/streamspec/streamspec/spec/trace"
 )
@@ -61,6 +62,10 @@ func (w *wires) keywordOf(c *trace.Command) footing {
 	opens, k := c.Op == trace.StreamOpen, &c.Keywords[0]
 	any := func(*trace.Error) bool { return true }
 	switch k.Name {
+	case "": // by position
+		if opens && c.Kind == trace.TCP && c.Address != "" {
+			return footing{"open_connection.positional-arguments", "raised an error, since it has to be named", any}
+		}
 	case "limit":
 		if opens && k.Value.IsNone() {
 			return footing{"parameters.limit-none-refused", "raised invalid-type", func(e *trace.Error) bool { return e.Kind == trace.InvalidType }}
@@ -89,7 +94,8 @@ func (s *server) footing() footing {
 	if f := w.refusalOf(c); f.rule != "" || c.Keywords != nil || c.Limit != nil && *c.Limit <= 0 {
 		return f
 	}
-	if c.PathLike != nil && !w.m.options.InForce(pathLike) || s.elsewhere() || c.Socket != "" {
+	later := c.PathLike != nil && !w.m.options.InForce(pathLike) || c.StartServing != nil && !w.m.options.InForce(deferred)
+	if later || s.elsewhere() || c.Socket != "" {
 		return footing{}
 	}
 	f := footing{rule: s.listens()}
@@ -201,3 +207,21 @@ func (s *server) reaches(all []trace.Value) {
 	}
 	s.holds("parameters.host-omitted", slices.ContainsFunc(all, everywhere), "returned an address at all interfaces")
 }
+
+// isOf judges of which class an object is that open_connection has returned.
+func (w *wires) isOf(c *trace.Command, reply *trace.Reply) {
+	call, part, _ := strings.Cut(c.On, ".")
+	for _, d := range w.dials {
+		if d.name != call || d.command.Kind != trace.TCP || reply.Returned == nil || classes[part] != c.Name {
+			continue
+		}
+		rule := "open_connection.returned-types"
+		w.m.exercise(rule)
+		if !isBool(reply.Returned, true) {
+			w.m.broken(rule, describe(c, reply)+"; permitted: returned true")
+		}
+	}
+}
+
+// classes are those of what is returned, by their parts.
+var classes = map[string]string{"reader": "StreamReader", "writer": "StreamWriter"}

@@ -114,6 +114,10 @@ func keyword(name string) func(*trace.Command) {
 	return func(c *trace.Command) { c.Keywords = []trace.Keyword{{Name: name, Value: trace.None}} }
 }
 
+func isOf(part, class string) step {
+	return does(trace.Command{Op: trace.ObjectIs, On: "s." + part, Name: class})
+}
+
 func datagrams() step {
 	return does(trace.Command{Op: trace.SocketMake, As: "k", Kind: trace.TCP, Datagram: trace.Bool(true)})
 }
@@ -152,6 +156,8 @@ var wrongPlaces = []wrongSession{
 	{"open_connection.loop-refused", "a loop is taken", then(places(trace.Live), dialsTo("a").edits(keyword("loop")))},
 	{"start_server.loop-refused", "or by a server", then(places(trace.Free), overTCP(serves()).edits(keyword("loop")))},
 	{"start_server.passes-arguments-on", "or an unknown argument", then(places(trace.Free), overTCP(serves()).edits(keyword("colour")))},
+	{"open_connection.positional-arguments", "a further argument is taken by position", then(places(trace.Live), dialsTo("a").edits(keyword("")))},
+	{"open_connection.returned-types", "the writer is of another class", then(places(trace.Live), dialsTo("a"), isOf("writer", "StreamWriter").is(false))},
 	{"parameters.socket-kind", "a socket for datagrams is taken", steps(datagrams(), overTCP(dials()).of("k"))},
 	{"parameters.socket-kind", "by a server too", steps(datagrams(), overTCP(serves()).of("k"))},
 
@@ -222,6 +228,7 @@ var conformingPlaces = []conformingSession{
 	{"arguments are refused", then(places(trace.Live), steps(dialsTo("a").limited(-1).raises(invalid), dialsTo("a").makes("t").edits(keyword("colour")).raises(of(trace.InvalidType)), dialsTo("a").makes("u").edits(keyword("limit")).raises(of(trace.InvalidType)),
 		dialsTo("a").makes("v").edits(keyword("loop")).raises(of(trace.InvalidType)), overTCP(serves()).edits(keyword("loop")).raises(of(trace.InvalidType)), overTCP(serves()).makes("x").edits(keyword("colour")).raises(of(trace.InvalidType)), datagrams(), overTCP(serves()).makes("y").of("k").raises(invalid))...),
 		[]string{"parameters.limit-not-positive", "parameters.limit-none-refused", "open_connection.passes-arguments-on", "open_connection.loop-refused", "start_server.loop-refused", "start_server.passes-arguments-on", "parameters.socket-kind"}},
+	{"a reader and a writer", then(places(trace.Live), dialsTo("a"), isOf("reader", "StreamReader").is(true), dialsTo("a").makes("t").edits(keyword("")).raises(of(trace.InvalidType))), []string{"open_connection.positional-arguments", "open_connection.returned-types"}},
 	{"objects that stand for paths", steps(live("a"), address("b"), dials().edits(likePath), serves().at("b").edits(likePath)), []string{"unix.path-like"}},
 	{"somebody is there", then(places(trace.Live), overTCP(serves()).raises(errInUse)), []string{"start_server.address-in-use"}},
 	{"files at paths", steps(addressIn("a", trace.Unix, trace.Stale), serves(), stateIs("socket"), closesServer(), stateIs("free"), addressIn("b", trace.Unix, trace.RegularFile), serves().makes("x").at("b").raises(errInUse), addressIn("c", trace.Unix, trace.NoDirectory), serves().makes("y").at("c").raises(errNotFound)), []string{"unix.occupied-path", "unix.removes-socket-file", "unix.server"}},
@@ -238,6 +245,7 @@ var latitudePlaces = []permittedSession{
 	{"what is put there afterwards", then(standing3(trace.Free, trace.Live), doneIn(looks()), puts(trace.Live), acceptsAt("b", "s"))},
 	{"two answers for a host", then(places(trace.Live, trace.Silent), looks(), answers("b"), doneIn(answers("a")))},
 	{"a local end that was used", then(places(trace.Live, trace.Free), dialsTo("a").from("b"), dialsTo("a").makes("t").from("b").raises(errInUse))},
+	{"a local end that several attempts want", then(standing3(trace.Live, trace.Free), addressIn("l", trace.TCP, trace.Free), looks().from("l").delayed(0).raises(errInUse))},
 	{"families without an order", then(places(trace.Live), atHost("b", "::1", trace.Live), answers("a", "b"), doneIn(looks().delayed(250)), acceptsAt("b", "s"))},
 	{"a path that was taken from a server", started(puts(trace.Live), connects("w"))},
 	{"a path where somebody listens", steps(live("a"), serves())},

@@ -493,6 +493,8 @@ func (w *wires) end() {
 	}
 	if c.Op == trace.AddressAsk || c.Op == trace.AddressState {
 		w.asksPlace(c, reply)
+	} else if c.Op == trace.ObjectIs {
+		w.isOf(c, reply)
 	}
 	if r := w.raws[c.On]; r != nil && r.asked && !r.connection.unclear {
 		r.connection.holds("writer.close.closes-socket", isBool(reply.Returned, false), "returned false, since the connection is closed")
