@@ -136,7 +136,7 @@ var themes = []theme{
 		end:     (*plot).runDry,
 	},
 	{
-		name: "server", needs: []trace.Capability{trace.CapServer}, share: 13, long: 16,
+		name: "server", needs: []trace.Capability{trace.CapServer}, share: 24, long: 16,
 		begin: (*plot).serve,
 		weights: merge(writesOfWriters, asksOfWriters, asksOfNames, reads, peers, controls, map[trace.Op]int{
 			trace.RawConnect: 12, trace.ServerClose: 5, trace.ServerIsServing: 3, trace.ServerSockets: 2, trace.ServerCloseClients: 2, trace.ServerAbortClients: 2,

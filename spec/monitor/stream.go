@@ -180,7 +180,7 @@ func (c *connection) owesDrain(k *wait) debt {
 		return debt{"invariants.drain-follows-flow-control", "it comes back, since the connection is lost"}
 	case !c.open() || !d.open:
 		return debt{}
-	case d.blocked == no && d.written == len(c.out.bytes):
+	case d.blocked == no && d.written == len(c.out.bytes) && (c.stream.blocked == no || c.exact && !k.command.NoSettle): // else it may have begun later
 		return debt{"writer.drain.returns-at-once", "returned none, since there is nothing to wait for"}
 	case c.stream.blocked == no && c.out.atRest > 0 && c.out.atRest < c.out.marks.low:
 		return debt{"writer.drain.does-not-wait-for-empty", fmt.Sprintf("it comes back, since no more than %d bytes are queued", c.out.marks.low)}
