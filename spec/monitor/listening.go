@@ -154,9 +154,9 @@ func (w *wires) asksPlace(c *trace.Command, reply *trace.Reply) {
 		return
 	}
 	s := p.server
-	serves := s.up && s.serving && !s.closing
+	serves := w.standing.serving && s.now().serving // before, since the answer may be older than the events beside it
 	if c.Op == trace.AddressState {
-		s.saysState(p, reply.Returned, serves && !p.crowded)
+		s.saysState(p, reply.Returned, w.standing, serves && !p.crowded)
 		return
 	}
 	if !serves || p.put || p.made.Port != nil {
@@ -177,7 +177,7 @@ func (w *wires) asksPlace(c *trace.Command, reply *trace.Reply) {
 }
 
 // saysState judges what is at the path of the server.
-func (s *server) saysState(p *place, said *trace.Value, serves bool) {
+func (s *server) saysState(p *place, said *trace.Value, before standing, serves bool) {
 	is := func(want string) bool { return said.Text != nil && *said.Text == want }
 	switch {
 	case p.put:
@@ -186,7 +186,7 @@ func (s *server) saysState(p *place, said *trace.Value, serves bool) {
 		}
 	case serves:
 		s.holds(unixServer, is("socket"), "returned socket, since the server is there")
-	case s.closed && s.refuses && !p.crowded && s.w.m.options.InForce(removesFile):
+	case before.closed && s.refuses && !p.crowded && s.w.m.options.InForce(removesFile):
 		s.holds(removesFile, is("free"), "returned free, since the server is closed")
 	}
 }

@@ -248,6 +248,8 @@ var latitudePlaces = []permittedSession{
 	{"a local end that several attempts want", then(standing3(trace.Live, trace.Free), addressIn("l", trace.TCP, trace.Free), looks().from("l").delayed(0).raises(errInUse))},
 	{"families without an order", then(places(trace.Live), atHost("b", "::1", trace.Live), answers("a", "b"), doneIn(looks().delayed(250)), acceptsAt("b", "s"))},
 	{"a path that was taken from a server", started(puts(trace.Live), connects("w"))},
+	{"a path that is looked at before the server is there", steps(address("a"), serves().soon().pends(), stateIs("free").with(doneNone("srv")))},
+	{"and a socket", then(places(trace.Free), overTCP(serves()).soon().pends(), asks("backlog", trace.None).with(doneNone("srv")))},
 	{"a path where somebody listens", steps(live("a"), serves())},
 	{"or is refused", steps(live("a"), serves().raises(errInUse))},
 	{"an address whose server is closed", then(places(trace.Free), overTCP(serves()), closesServer(), overTCP(serves()).makes("x").raises(errInUse))},

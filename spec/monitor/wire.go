@@ -228,6 +228,11 @@ func (w *wires) begin(c *trace.Command, reply *trace.Reply) {
 		w.makePlace(c)
 	case trace.AddressPut:
 		w.puts(c)
+	case trace.AddressAsk, trace.AddressState:
+		if p := w.places[c.On]; p != nil && p.server != nil {
+			w.standing = p.server.now()
+			w.standing.closed = w.standing.closed && p.server.refuses
+		}
 	case trace.ResolverAnswer:
 		w.answer(c)
 	case trace.ClockFreeze:
