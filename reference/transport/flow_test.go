@@ -150,6 +150,11 @@ func TestChangedLimitsAreCheckedAtOnce(t *testing.T) {
 	expectLog(t, r, "made pause")
 	must(t, tr.SetWriteBufferLimits(High(200), Low(100)))
 	expectLog(t, r, "made pause") // raising does not resume by itself
+	must(t, tr.SetWriteBufferLimits(High(400), Low(200)))
+	must(t, tr.Write(nil))
+	must(t, tr.Write([]byte("more")))
+	must(t, tr.WriteLines([][]byte{[]byte("and more")}))
+	expectLog(t, r, "made pause") // nor does writing, which takes nothing from the queue
 	take(t, far, 1)
 	r.untilEvent(t, "resume")
 	expectLog(t, r, "made pause resume")

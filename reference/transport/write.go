@@ -24,7 +24,7 @@ func (c *connection) Write(p []byte) error {
 		return nil
 	}
 	c.enqueue(p)
-	c.watch()
+	c.watch(false)
 	return nil
 }
 
@@ -56,7 +56,7 @@ func (c *connection) WriteLines(chunks [][]byte) error {
 		sent -= n
 		c.enqueue(p[n:])
 	}
-	c.watch()
+	c.watch(false)
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (c *connection) flush() {
 			c.abort(err)
 			return
 		}
-		c.watch()
+		c.watch(true)
 	}
 }
 
@@ -130,15 +130,16 @@ func (c *connection) flushed() {
 }
 
 // watch compares the queue with the marks, and tells the protocol unless another callback is running: then the protocol
-// is told when that returns.
+// is told when that returns. Writing resumes only when something was sent, and not because the marks were raised before.
 //
 // Rules: transport.write.pauses-strictly-above-high, transport.write.resumes-at-low,
-// transport.write.pause-and-resume-alternate.
-func (c *connection) watch() {
+// transport.write.pause-and-resume-alternate, transport.write.lower-limits-pause-at-once.
+func (c *connection) watch(sent bool) {
 	switch over := c.over.Load(); {
 	case !over && c.queue.size > c.marks.high:
 		c.over.Store(true)
 		c.due++
+	case over && !sent:
 	case over && c.queue.size <= c.marks.low:
 		c.over.Store(false)
 		c.due++
@@ -200,7 +201,7 @@ func (c *connection) SetWriteBufferLimits(given ...Watermark) error {
 	defer c.mu.Unlock()
 	c.marks = marks
 	if c.queue.size > marks.high {
-		c.watch() // transport.write.lower-limits-pause-at-once
+		c.watch(false) // transport.write.lower-limits-pause-at-once
 	}
 	return nil
 }
