@@ -169,17 +169,13 @@ func (p *plot) command(op trace.Op) (trace.Command, bool) {
 		return c, false
 	}
 	c.NoSettle = row.Style != trace.Make && row.Op != trace.Settle && row.Op != trace.Turn && row.Op != trace.Run && chance(p.chance, p.hasty)
-	if row.Style == trace.Make || row.Style == trace.Start {
-		c.As = p.name(cmpOr(row.Style == trace.Start, "c", prefixes[row.Makes]))
+	switch row.Style {
+	case trace.Make:
+		c.As = p.name(prefixes[row.Makes])
+	case trace.Start:
+		c.As = p.name("c")
 	}
 	return c, true
-}
-
-func cmpOr(is bool, a, b string) string {
-	if is {
-		return a
-	}
-	return b
 }
 
 // emit adds a command to the program, and notes what it makes and changes.

@@ -37,7 +37,7 @@ var feeds = map[trace.Op]int{trace.ReaderFeedData: 32, trace.ReaderFeedEOF: 5, t
 // controls are commands about the session.
 var controls = map[trace.Op]int{trace.Cancel: 6, trace.Settle: 2, trace.Turn: 4}
 
-// writes are calls that write and end writing, of transports and of writers.
+// writesOfTransports are calls that write, end writing, and set the marks; those of writers are writesOfWriters.
 var writesOfTransports = map[trace.Op]int{
 	trace.TransportWrite: 18, trace.TransportWriteLines: 14, trace.TransportWriteEOF: 4, trace.TransportClose: 4, trace.TransportAbort: 3,
 	trace.TransportSetWriteBufferLimits: 6,
