@@ -99,7 +99,7 @@ func BenchmarkCampaign(b *testing.B) {
 				}
 				next++
 			}
-			_, _ = line.Close(b.Context())
+			_ = line.Close(b.Context())
 			batches, programs = append(batches, asked(line, good)), programs+len(good)
 		}
 		alone.costs(b, func(j *Judge) { childrenAlone(b, j.adapter, batches) })

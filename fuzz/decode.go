@@ -20,7 +20,7 @@ const (
 )
 
 // mostCommands is how many commands a decoded program has at most, besides those that it begins with.
-const mostCommands = 16
+const mostCommands = 8
 
 // Decode makes a program of any bytes, for engines that look for inputs by coverage. The first byte says what it begins with; then
 // comes one byte for each command, and behind it the bytes of its arguments. Data stand in the input as they are. What is missing
@@ -53,7 +53,7 @@ var plans = [kinds]plan{Readers: readers, Streams: streams, Transports: transpor
 // command multiplies what they have to follow, so there are few of them, and fewer in a row.
 const (
 	hasty           = 0x80
-	mostHasty       = 6
+	mostHasty       = 3
 	mostHastyInARow = 3
 )
 

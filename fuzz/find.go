@@ -116,7 +116,7 @@ func (w *worker) look(ctx context.Context, number uint64, v *Verdict, o oracle) 
 		if !w.due(rule) {
 			continue
 		}
-		_, err := w.line.Close(ctx) // its process is used instead of another
+		err := w.line.Close(ctx) // its process is used instead of another
 		if err == nil {
 			err = w.lookInto(ctx, number, v, rule, o)
 		}

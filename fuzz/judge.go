@@ -112,6 +112,13 @@ type Verdict struct {
 	Exercised map[string]int // how often the premise of each rule occurred; only of a program that ran alone
 }
 
+// fails notes how the adapter failed, if it did and had not before.
+func (v *Verdict) fails(f *adapter.Failure) {
+	if v.Failure == nil {
+		v.Failure = f
+	}
+}
+
 // Good tells whether nothing is wrong.
 func (v *Verdict) Good() bool { return len(v.Violations) == 0 && v.Failure == nil }
 
@@ -163,13 +170,14 @@ func (j *Judge) Run(ctx context.Context, p Program) (*Verdict, error) {
 		return nil, err
 	}
 	v[0].Exercised = l.monitor.Exercised()
-	events, err := l.Close(ctx)
+	events, failure, err := l.end(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l.monitor.Reset()
 	l.monitor.End(events)
 	v[0].Closing = events
+	v[0].fails(failure)
 	v[0].Violations = append(v[0].Violations, l.violations()...)
 	return v[0], nil
 }
@@ -189,21 +197,28 @@ func (j *Judge) NewLine() *Line { return &Line{j: j, monitor: j.NewMonitor()} }
 // Monitor returns the line's monitor, for what was exercised so far.
 func (l *Line) Monitor() *monitor.Monitor { return l.monitor }
 
-// Close ends the line's session and returns what happened then.
-func (l *Line) Close(ctx context.Context) ([]trace.Event, error) {
+// Close ends the line's session. That the adapter fails at it is not told: the program at fault is not known. The error is that of a
+// context that has ended.
+func (l *Line) Close(ctx context.Context) error {
+	_, _, err := l.end(ctx)
+	return err
+}
+
+// end ends the line's session and returns what happened then, and how the adapter failed at it.
+func (l *Line) end(ctx context.Context) ([]trace.Event, *adapter.Failure, error) {
 	if l.session == nil {
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 	s := l.session
 	l.session, l.dirty = nil, false
 	ctx, cancel := context.WithTimeout(ctx, l.j.options.Deadline)
 	defer cancel()
 	events, err := s.Close(ctx)
-	var f *adapter.Failure
-	if err != nil && !errors.As(err, &f) {
-		return events, err
+	var failure *adapter.Failure
+	if errors.As(err, &failure) {
+		err = nil
 	}
-	return events, nil
+	return events, failure, err
 }
 
 var forgetAll = trace.Command{Op: trace.Forget}
@@ -228,7 +243,7 @@ func (l *Line) Run(ctx context.Context, programs []Program) ([]*Verdict, error) 
 		if bad < 0 {
 			continue
 		}
-		if _, err := l.Close(ctx); err != nil {
+		if err := l.Close(ctx); err != nil {
 			return verdicts, err
 		}
 		for i, v := range done[bad+1:] {
@@ -292,7 +307,7 @@ func lasting(p Program) bool {
 func (l *Line) batch(ctx context.Context, programs []Program) (verdicts []*Verdict, err error) {
 	var commands []trace.Command
 	if l.dirty && lasting(programs[0]) {
-		if _, err := l.Close(ctx); err != nil {
+		if err := l.Close(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -339,7 +354,8 @@ func (l *Line) batch(ctx context.Context, programs []Program) (verdicts []*Verdi
 		l.session, l.dirty = nil, false
 	}
 	if lasting(programs[len(programs)-1]) {
-		_, err := l.Close(ctx)
+		_, failure, err := l.end(ctx)
+		verdicts[len(verdicts)-1].fails(failure)
 		return verdicts, err
 	}
 	return verdicts, nil

@@ -171,3 +171,64 @@ func TestProgramsThatWait(t *testing.T) {
 		t.Errorf("%s, %v", v.Program, err)
 	}
 }
+
+// A clinging adapter is the reference, but its sessions in which a reader was asked whether it is at its end cannot be closed.
+type clinging struct{ adapter.Adapter }
+
+func (a clinging) NewSession(ctx context.Context) (adapter.Session, error) {
+	s, err := a.Adapter.NewSession(ctx)
+	return &clingingSession{Session: s}, err
+}
+
+type clingingSession struct {
+	adapter.Session
+	clings bool
+}
+
+func (s *clingingSession) Do(ctx context.Context, commands []trace.Command) ([]trace.Reply, error) {
+	for i := range commands {
+		s.clings = s.clings || commands[i].Op == trace.ReaderAtEOF
+	}
+	return s.Session.Do(ctx, commands)
+}
+
+func (s *clingingSession) Close(ctx context.Context) ([]trace.Event, error) {
+	events, err := s.Session.Close(ctx)
+	if s.clings {
+		return events, &adapter.Failure{Kind: adapter.Hang, Text: "it did not let go"}
+	}
+	return events, err
+}
+
+// TestFailureAtTheEndOfASessionCounts has an adapter fail only when a session is closed.
+func TestFailureAtTheEndOfASessionCounts(t *testing.T) {
+	a := clinging{reference.New()}
+	defer a.Close()
+	j, err := NewJudge(t.Context(), a, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := Program{{Op: trace.ReaderMake, As: "r"}}
+	asks := append(quiet[:1:1], trace.Command{Op: trace.ReaderAtEOF, On: "r"})
+	lasting := append(asks[:2:2], trace.Command{Op: trace.ClockFreeze})
+	for _, c := range []struct {
+		program Program
+		breaks  string
+	}{{quiet, ""}, {asks, string(adapter.Hang)}, {lasting, string(adapter.Hang)}} {
+		v, err := j.Run(t.Context(), c.program)
+		if err != nil || v.Breaks() != c.breaks || c.breaks != "" && v.Failure.Text != "it did not let go" {
+			t.Errorf("%s breaks %q, not %q (%v)", c.program, v.Breaks(), c.breaks, err)
+		}
+	}
+	small, err := j.Shrink(t.Context(), must(j.Run(t.Context(), lasting)), string(adapter.Hang), time.Minute)
+	if err != nil || len(small.Program) != 2 { // without the clock
+		t.Errorf("it was shrunk to %s (%v)", small.Program, err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

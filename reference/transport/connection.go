@@ -32,11 +32,11 @@ type connection struct {
 	// receiving
 	reading   bool // somebody reads: the goroutine of read, or a caller of Pull
 	paused    bool
-	eof       bool     // EOFReceived has been called
-	alone     bool     // there is one direction only, so that end-of-stream ends the connection
-	deaf      bool     // and it is the one to the peer: all that is read is that the peer has gone
-	got       received // what has been read and not been delivered
-	buf       []byte   // what is read into
+	eof       bool            // EOFReceived has been called
+	alone     bool            // there is one direction only, so that end-of-stream ends the connection
+	deaf      bool            // and it is the one to the peer: all that is read is that the peer has gone
+	got       received        // what has been read and not been delivered
+	buf       *[readSize]byte // what is read into
 	pull      pulling
 	readTimer *time.Timer
 
@@ -56,8 +56,6 @@ type received struct {
 }
 
 func (r received) none() bool { return len(r.data) == 0 && r.err == nil }
-
-const readSize = 64 << 10 // bytes
 
 // start makes the connection and calls ConnectionMade(self).
 //
@@ -134,9 +132,11 @@ func (c *connection) finish() {
 	for c.busy || c.reading || c.flushing {
 		c.changed.Wait()
 	}
-	defer func() {
-		c.protocol, c.buf, c.got = nil, nil, received{} // transport.base.no-protocol-after-loss
-	}()
+	if c.buf != nil { // nobody reads any more
+		buffers.Put(c.buf)
+	}
+	c.buf, c.got = nil, received{}
+	defer func() { c.protocol = nil }() // transport.base.no-protocol-after-loss
 	c.call("ConnectionLost", func(p Protocol) { p.ConnectionLost(c.cause) })
 }
 

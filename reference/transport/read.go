@@ -2,8 +2,14 @@ package transport
 
 import (
 	"io"
+	"sync"
 	"syscall"
 )
+
+const readSize = 64 << 10 // bytes
+
+// buffers are what connections read into, of those that have ended for those to come.
+var buffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // PauseReading implements [ReadTransport].
 func (c *connection) PauseReading() error {
@@ -74,10 +80,10 @@ func (c *connection) step() bool {
 			return false
 		}
 		if c.buf == nil {
-			c.buf = make([]byte, readSize)
+			c.buf = buffers.Get().(*[readSize]byte)
 		}
 		c.mu.Unlock()
-		c.got = c.receive(c.buf)
+		c.got = c.receive(c.buf[:])
 		c.mu.Lock()
 	}
 	return c.deliver()

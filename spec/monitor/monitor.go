@@ -287,7 +287,8 @@ func (m *Monitor) made(c *trace.Command, reply *trace.Reply) {
 	m.order = append(m.order, r)
 }
 
-// abandon stops judging the object of a command that the adapter could not carry out.
+// abandon stops judging the object of a command that the adapter could not carry out, and every reader when something happened
+// meanwhile: it is not known whether everything that could run did.
 func (m *Monitor) abandon(c *trace.Command, reply *trace.Reply) {
 	if m.wires != nil {
 		m.wires.abandon(c, reply)
@@ -295,6 +296,9 @@ func (m *Monitor) abandon(c *trace.Command, reply *trace.Reply) {
 	m.hands = nil
 	if r := m.subject(c); r != nil {
 		r.lost = true
+	}
+	for _, r := range m.order {
+		r.lost = r.lost || len(reply.Events) > 0
 	}
 }
 

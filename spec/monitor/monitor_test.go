@@ -134,6 +134,7 @@ func TestWhatTheAdapterCouldNotDoIsNotJudged(t *testing.T) {
 			quiet(t, play(exact, newReader(4), could(read("c1", 9)), read("c2", 9).gives("x")))
 			quiet(t, play(exact, newReader(4), read("c1", 9), could(cancel("c1")), feed("a"), atEOF(true)))
 			quiet(t, play(exact, could(newReader(4)), feed("ab"), read("c1", 1).gives("x")))
+			quiet(t, play(exact, newReader(4), read("c1", 0).soon(), could(run("nobody", false)).with(done("c1", "")), feed("a"), atEOF(true)))
 			m := play(exact, newReader(4), newReader(4).makes("s"), could(feed("ab")), atEOF(true).on("s"))
 			accused(t, m, "reader.feed.at-eof-needs-empty-and-eof") // the other reader is judged as before
 		})
