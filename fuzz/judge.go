@@ -277,14 +277,32 @@ func (l *Line) apart(ctx context.Context, programs []Program, failure *adapter.F
 	return verdicts, nil
 }
 
-// together returns how many of the programs can go to the adapter at once: those after which nothing has to be waited for.
+// mostData is how many bytes programs that go to an adapter at once hand over; what comes back may be many times as long.
+const mostData = 4 << 20
+
+// together returns how many of the programs can go to the adapter at once: those after which nothing has to be waited for, and that
+// are not too much for one reply.
 func (l *Line) together(programs []Program) int {
+	data := 0
 	for i, p := range programs {
-		if l.mayOwe(p) || lasting(p) {
+		if data += p.data(); l.mayOwe(p) || lasting(p) || data > mostData {
 			return max(i, 1)
 		}
 	}
 	return len(programs)
+}
+
+// data returns how many bytes the program hands over.
+func (p Program) data() (n int) {
+	for i := range p {
+		if p[i].Data != nil {
+			n += len(p[i].Data.Bytes)
+		}
+		for _, chunk := range p[i].Chunks {
+			n += len(chunk.Bytes)
+		}
+	}
+	return n
 }
 
 // mayOwe tells whether the program makes connections whose settling is best-effort, so that what is owed at its end is waited for.

@@ -30,8 +30,16 @@ func run(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	inputs, outcomes := make(chan []byte), make(chan error)
+	f.Cleanup(func() { close(inputs) })
+	go func() { // the engine has a new goroutine for each input, whose stack would have to grow each time
+		for data := range inputs {
+			outcomes <- target.Run(data)
+		}
+	}()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if err := target.Run(data); err != nil {
+		inputs <- data
+		if err := <-outcomes; err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -291,11 +291,10 @@ func (w *world) settle() {
 		w.wire.settle(w)
 		return
 	}
-	synctest.Wait()
-	if w.impl.Memory != nil { // time does not pass by itself
+	if w.impl.Memory != nil { // time does not pass by itself, and not before all is at rest
 		time.Sleep(moment)
-		synctest.Wait()
 	}
+	synctest.Wait()
 }
 
 func (w *world) do(c *trace.Command) trace.Reply {
