@@ -451,6 +451,16 @@ func startServerDeferred(t *Testee) {
 		t.Expect(t.RawConnect(s.Address()).Made).To(FailWith(AnyError))
 	})
 
+	stays := Rule("start_server.close-is-idempotent")
+	itEach(socketKinds, "does not say that it serves when it was told to after it was closed", stays, func(kind trace.EndKind) {
+		s := t.Serve(kind)
+		t.Expect(s.Close()).To(ReturnNone())
+		t.Expect(s.StartServing()).To(SatisfyAny(ReturnNone(), FailWith(AnyError)))
+		t.Expect(s.IsServing()).To(ReturnBool(false))
+		t.Expect(s.Sockets()).To(ReturnEmptyList())
+		t.Expect(t.RawConnect(s.Address()).Made).To(FailWith(AnyError))
+	})
+
 	late := Rule("start_server.start-serving-after-close")
 	itEach(socketKinds, "does something when it is told to serve after it was closed", late, func(kind trace.EndKind) {
 		s := t.Serve(kind)
