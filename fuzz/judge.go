@@ -211,11 +211,13 @@ func (l *Line) end(ctx context.Context) ([]trace.Event, *adapter.Failure, error)
 	}
 	s := l.session
 	l.session, l.dirty = nil, false
-	ctx, cancel := context.WithTimeout(ctx, l.j.options.Deadline)
+	within, cancel := context.WithTimeout(ctx, l.j.options.Deadline)
 	defer cancel()
-	events, err := s.Close(ctx)
+	events, err := s.Close(within)
 	var failure *adapter.Failure
-	if errors.As(err, &failure) {
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	} else if errors.As(err, &failure) {
 		err = nil
 	}
 	return events, failure, err

@@ -220,6 +220,15 @@ func TestFailureAtTheEndOfASessionCounts(t *testing.T) {
 			t.Errorf("%s breaks %q, not %q (%v)", c.program, v.Breaks(), c.breaks, err)
 		}
 	}
+	over, end := context.WithCancel(t.Context())
+	line := j.NewLine()
+	if _, err := line.Run(over, []Program{asks}); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	if err := line.Close(over); err != context.Canceled {
+		t.Errorf("closing when the time is over says %v", err)
+	}
 	small, err := j.Shrink(t.Context(), must(j.Run(t.Context(), lasting)), string(adapter.Hang), time.Minute)
 	if err != nil || len(small.Program) != 2 { // without the clock
 		t.Errorf("it was shrunk to %s (%v)", small.Program, err)
