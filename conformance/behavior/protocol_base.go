@@ -121,6 +121,18 @@ func protocolBase(t *Testee) {
 			t.Expect(order[0]).To(Equal(made), "the first callback")
 			t.Expect(order[len(order)-1]).To(Equal(lost), "the last callback")
 		}, t)
+		itEach(writingKinds, "does not pause writing any more when connection_lost itself writes",
+			Rule("protocol.base.others-between"), func(kind trace.EndKind) {
+				c := t.Connect(kind, In(lost).Doing(Write(Pattern(much))))
+				written, queued := c.Transport.Fill()
+				c.Transport.SetHigh(queued)
+				c.Transport.Close()
+				t.Expect(c.Raw.Recv(written)).To(ReturnLength(written))
+				t.Expect(c.Protocol).To(HaveLost())
+				t.Expect(c.Protocol.Await(did, 1)).To(BeTrue(), "write came back")
+				t.Settle()
+				t.Expect(c.Protocol).To(HaveFlow(), "after connection_lost")
+			})
 		itEach(readingKinds, "delivers after connection_made what the peer has sent before",
 			Rule("protocol.base.others-between"), func(kind trace.EndKind) {
 				c := t.Prepare(kind)

@@ -548,10 +548,7 @@ func transportBase(t *Testee) {
 			})
 		itEach(allKinds, "still knows after it is closed what it knew",
 			Rule("transport.base.info-after-close"), func(kind trace.EndKind) {
-				names := []string{"socket", "sockname", "peername"}
-				if kind == trace.ReadPipe || kind == trace.WritePipe {
-					names = []string{"pipe"}
-				}
+				names := namesKnown(kind)
 				c := t.Connect(kind)
 				before := map[string]*Call{}
 				for _, name := range names {
@@ -567,6 +564,15 @@ func transportBase(t *Testee) {
 				}
 				t.Expect(c.Transport.InfoOr("no such information", "the default")).To(ReturnText("the default"))
 			})
+		itEach(allKinds, "knows after the loss what nobody has asked for before",
+			Rule("transport.base.info-after-close"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				c.Transport.Close()
+				t.Expect(c.Protocol).To(HaveLost())
+				for _, name := range namesKnown(kind) {
+					t.Expect(c.Transport.Info(name)).To(ReturnSomething(), name)
+				}
+			})
 		It("has an empty text for the names of a Unix socket without one",
 			Rule("transport.base.unnamed-unix-address"), func() {
 				c := t.Connect(trace.Unix)
@@ -574,6 +580,14 @@ func transportBase(t *Testee) {
 				t.Expect(c.Transport.Info("peername")).To(ReturnText(""))
 			})
 	})
+}
+
+// namesKnown are the names of what every transport of a kind knows of its end.
+func namesKnown(kind trace.EndKind) []string {
+	if kind == trace.ReadPipe || kind == trace.WritePipe {
+		return []string{"pipe"}
+	}
+	return []string{"socket", "sockname", "peername"}
 }
 
 // quoted shows chunks as one would write them; none of them is shown as such.

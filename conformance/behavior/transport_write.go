@@ -208,6 +208,15 @@ func transportWrite(t *Testee) {
 				t.Expect(c.Protocol).To(HaveLost())
 				t.Expect(c.Transport.WriteBufferSize()).To(ReturnInt(0))
 			})
+		itEach(writingKinds, "has nothing queued as soon as abort has come back",
+			Rule("transport.write.buffer-size"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				fill(c)
+				t.WithoutSettling(func() {
+					c.Transport.Abort()
+					t.Expect(c.Transport.WriteBufferSize()).To(ReturnInt(0))
+				})
+			})
 
 		itEach(writingKinds, "tells the low mark and then the high one",
 			Rule("transport.write.limits-low-then-high"), func(kind trace.EndKind) {
@@ -566,6 +575,14 @@ func transportWrite(t *Testee) {
 				t.Expect(c.Transport.Abort()).To(ReturnNone())
 				t.Expect(c.Protocol).To(HaveLived(made, lost))
 			})
+		itEach(writingKinds, "drops what connection_lost itself writes, when what was queued at close has been sent",
+			Rule("writer.write.after-close-discarded"), func(kind trace.EndKind) {
+				c := t.Connect(kind, In(lost).Doing(Write("too late")))
+				written := fill(c)
+				c.Transport.Close()
+				t.Expect(c.Raw.RecvAll()).To(ReturnLength(written))
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+			})
 		itEach(writingKinds, "sends what is written inside resume_writing before it is closed there",
 			Rule("transport.base.close-flushes"), func(kind trace.EndKind) {
 				c := t.Connect(kind, In(resumed).Number(1).Doing(Write("the last"), Close))
@@ -788,6 +805,19 @@ func transportWrite(t *Testee) {
 				t.Settle()
 				t.Expect(c.Protocol).To(HaveFlow(paused))
 				t.Expect(c.Raw.Recv(written)).To(ReturnLength(written))
+				t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
+			})
+		itEach([]trace.EndKind{trace.Unix, trace.WritePipe}, "does not resume writing when the marks are raised and more is queued",
+			Rule("transport.write.lower-limits-pause-at-once"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				written := fill(c)
+				c.Transport.SetHigh(1000)
+				c.Transport.SetMarks(10*much, 20*much)
+				c.Transport.Write("more")
+				c.Transport.WriteLines("and", "more")
+				t.Settle()
+				t.Expect(c.Protocol).To(HaveFlow(paused))
+				t.Expect(c.Raw.Recv(written + 11)).To(ReturnLength(written + 11))
 				t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
 			})
 
