@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -105,6 +106,7 @@ var conforming = []conformingSession{
 	{"no transport", steps(newReader(4), feed(a(9)), read("c1", 9).gives(a(9))), []string{"reader.feed.no-transport-no-pause"}},
 	{"pause above twice the limit, once", flows(4, feed(a(8)), feed("a").with(pause), feed(a(9)), read("c1", 13).gives(a(13)), read("c2", 1).gives("a").with(resume)),
 		[]string{"reader.feed.pauses-above-twice-limit", "reader.feed.memory-is-bounded", "reader.feed.resumes-at-limit"}},
+	{"no pause, twice the limit being more than an int", flows(math.MaxInt, feed(a(8)), feed("a"), read("c1", 13).gives(a(9))), []string{"reader.feed.pauses-above-twice-limit"}},
 	{"resume at the limit", flows(4, feed(a(9)).with(pause), exactly("c1", 4).gives(a(4)), exactly("c2", 1).gives("a").with(resume)), []string{"reader.feed.resumes-at-limit"}},
 	{"resume to wait", flows(2, feed(a(5)).with(pause), exactly("c1", 20).with(resume), feed(a(5)).with(pause, resume), feed(a(11)).with(done("c1", a(20)))), []string{"reader.feed.waiting-read-resumes"}},
 	{"to hand on what came is no pause", flows(2, exactly("c1", 20), feed(a(19)), feed("a").with(done("c1", a(20)))), []string{"reader.feed.waiting-read-resumes"}},

@@ -63,10 +63,13 @@ func (f *flow) attach(r *reader, c *trace.Command, reply *trace.Reply) bool {
 	return true
 }
 
+// exceedsTwiceLimit tells whether n bytes are more than twice the limit, which need not fit into an int.
+func (r *reader) exceedsTwiceLimit(n int) bool { return n-r.limit > r.limit }
+
 // judge looks at the calls that the transport got in the command at hand.
 func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sight) {
 	if f.transport == nil {
-		if f.peak > 2*r.limit {
+		if r.exceedsTwiceLimit(f.peak) {
 			r.m.exercise("reader.feed.no-transport-no-pause")
 		}
 		return
@@ -98,7 +101,7 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 		case !pauses && !f.paused:
 			broken("reader.feed.resumes-at-limit", "no resume_reading while the transport is not paused")
 			return
-		case pauses && high <= 2*r.limit && high > 0:
+		case pauses && !r.exceedsTwiceLimit(high) && high > 0:
 			broken("reader.feed.pauses-above-twice-limit", fmt.Sprintf("no pause_reading: %d bytes are not more than twice the limit", high))
 			return
 		case pauses && high == 0 && c.Op != trace.ReaderSetTransport:
@@ -124,7 +127,7 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 	}
 	switch {
 	case s.waiter != nil:
-		if was || f.peak > 2*r.limit {
+		if was || r.exceedsTwiceLimit(f.peak) {
 			r.m.exercise("reader.feed.waiting-read-resumes")
 		}
 		if f.paused {
@@ -138,7 +141,7 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 		switch {
 		case was && !f.paused:
 			broken("reader.feed.resumes-at-limit", "no resume_reading: nothing was read")
-		case b > 2*r.limit && !f.paused:
+		case r.exceedsTwiceLimit(b) && !f.paused:
 			broken("reader.feed.pauses-above-twice-limit", fmt.Sprintf("pause_reading, since %d bytes are more than twice the limit", b))
 		}
 	case succeeded(seen):
@@ -150,7 +153,7 @@ func (f *flow) judge(r *reader, c *trace.Command, reply *trace.Reply, seen []sig
 			broken("reader.feed.resumes-at-limit", fmt.Sprintf("resume_reading, since %d bytes are not more than the limit", b))
 		case b > r.limit && was && !f.waited && !f.paused:
 			broken("reader.feed.resumes-at-limit", fmt.Sprintf("no resume_reading, since %d bytes are more than the limit", b))
-		case b > 2*r.limit && f.peak > 0 && !f.paused:
+		case r.exceedsTwiceLimit(b) && f.peak > 0 && !f.paused:
 			broken("reader.feed.pauses-above-twice-limit", fmt.Sprintf("pause_reading, since %d bytes are more than twice the limit", b))
 		}
 	case was && !f.paused && overran(seen):
