@@ -481,6 +481,22 @@ func openConnectionEyeballs(t *Testee) {
 		t.Expect(opened).To(ReturnNone())
 		expectTalk(t, opened.Stream(second.Accept()))
 	})
+	It("does not wait for the delay again when the address that it tried last has failed, while it still tries another", eyeballs, func() {
+		t.FreezeClock()
+		silent := t.NewAddressIn(trace.TCP, trace.Silent)
+		atTheDelay(t, func(number int, begun func()) *Call {
+			third := t.NewAddressIn(trace.TCP, trace.Live)
+			host := fmt.Sprintf("three-%d.test", number)
+			t.Resolve(host, silent, t.NewAddress(trace.TCP), third)
+			opened := openHost(t, host, WithDelay(eyeballsDelay))
+			begun()
+			t.Advance(eyeballsDelay)
+			if opened.Returned() != nil {
+				expectTalk(t, opened.Stream(third.Accept()))
+			}
+			return opened
+		})
+	})
 	It("tries all addresses at once with a delay of 0", eyeballs, func() {
 		third := t.NewAddressIn(trace.TCP, trace.Live)
 		silent := t.NewAddressIn(trace.TCP, trace.Silent)

@@ -200,6 +200,14 @@ func protocolBase(t *Testee) {
 			c.Raw.Reset()
 			t.Expect(c.Protocol).To(HaveLostWith(ConnectionReset))
 		})
+		It("gives connection_lost the error after a reset, though it has ended its own stream: tcp",
+			Rule("protocol.base.abnormal-loss-has-error"), func() {
+				c := t.Connect(trace.TCP)
+				c.Transport.WriteEOF()
+				t.Expect(c.Raw.RecvAll()).To(Return(""))
+				c.Raw.Reset()
+				t.Expect(c.Protocol).To(HaveLostWith(ConnectionReset))
+			})
 		It("gives connection_lost the error after a reset while something is queued: tcp",
 			Rule("protocol.base.abnormal-loss-has-error"), func() {
 				c := t.Connect(trace.TCP)
@@ -253,6 +261,16 @@ func protocolBase(t *Testee) {
 				t.Expect(c.Protocol).To(HaveFlow(paused, resumed, paused))
 				t.Expect(c.Raw.Recv(2 * len(text))).To(Return(text + text))
 				t.Expect(c.Protocol).To(HaveFlow(paused, resumed, paused, resumed))
+			})
+
+		itEach(writingKinds, "pauses and resumes writing when connection_made writes too much",
+			Rule("protocol.base.flow-control"), func(kind trace.EndKind) {
+				narrowly := Action{Op: trace.TransportSetWriteBufferLimits, Low: trace.Int(1000), High: trace.Int(10_000)}
+				text := Pattern(much)
+				c := t.Connect(kind, In(made).Doing(narrowly, Write(text)))
+				t.Expect(c.Protocol).To(HaveFlow(paused))
+				t.Expect(c.Raw.Recv(len(text))).To(Return(text))
+				t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
 			})
 
 		itEach(allKinds, "works with a protocol that has no callback",
@@ -309,6 +327,16 @@ func protocolBase(t *Testee) {
 				t.Expect(c.Protocol).To(HaveFlow(paused, resumed, paused, resumed))
 				c.Transport.Close()
 				t.Expect(c.Protocol).To(HaveLostCleanly())
+			})
+		itEach(writingKinds, "reports an exception of resume_writing while it is closing",
+			Rule("protocol.base.failing-flow-control-callback"), func(kind trace.EndKind) {
+				c := narrow(t, kind, In(resumed).Raising("boom"))
+				text := Pattern(much)
+				c.Transport.Write(text)
+				c.Transport.Close()
+				t.Expect(c.Raw.RecvAll()).To(Return(text))
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+				t.Expect(t.Reported("boom")).To(BeTrue(), "the exception was reported")
 			})
 		itEach(allKinds, "does something sensible with an exception of connection_made",
 			Rule("protocol.base.failing-connection-made"), func(kind trace.EndKind) {

@@ -304,6 +304,13 @@ func protocolStream(t *Testee) {
 				t.Expect(c.Protocol).To(HaveLived(made, data, lost))
 				t.Expect(c.Protocol).To(HaveLostWith(Exception("boom")))
 			})
+		itEach(readingKinds, "reports what data_received raises when it has closed the connection",
+			Rule("protocol.stream.failing-callback-is-fatal"), func(kind trace.EndKind) {
+				c := t.Connect(kind, In(data).Doing(Close).Raising("boom"))
+				c.Raw.Send("abc")
+				t.Expect(c.Protocol).To(HaveLived(made, data, lost))
+				t.Expect(t.Reported("boom")).To(BeTrue(), "the exception was reported")
+			})
 		itEach(socketKinds, "stays open, or not, when data_received raises",
 			Rule("protocol.stream.failing-callback-in-3-6"), func(kind trace.EndKind) {
 				c := t.Connect(kind, In(data).Raising("boom"))

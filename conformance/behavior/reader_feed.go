@@ -225,6 +225,7 @@ func readerFeed(t *Testee) {
 			},
 			Entry("limit 4, one less than twice as many", 4, 7, false), Entry("limit 4, twice as many", 4, 8, false), Entry("limit 4, one more", 4, 9, true),
 			Entry("limit 1, twice as many", 1, 2, false), Entry("limit 1, one more", 1, 3, true), Entry("limit 1000, twice as many", 1000, 2000, false), Entry("limit 1000, one more", 1000, 2001, true),
+			Entry("a limit of which 32 bits do not hold the double", 1<<30, 1000, false), Entry("a limit of which 64 bits do not hold the double", 1<<62, 1000, false),
 		)
 		It("pauses the transport once, when small chunks have come to more than twice the limit", Rule("reader.feed.pauses-above-twice-limit"), func() {
 			r := t.NewReaderLimit(4)
@@ -235,6 +236,18 @@ func readerFeed(t *Testee) {
 			t.Expect(flow).To(HaveBeenPaused())
 			r.FeedData("j", "klmnopqrst")
 			t.Expect(flow).To(HaveBeenLeftAlone())
+		})
+		It("knows that the transport is paused though an exception was stored meanwhile", Rule("reader.feed.pauses-above-twice-limit", "reader.feed.resumes-at-limit"), func() {
+			r := t.NewReaderLimit(4)
+			flow := r.Flow()
+			r.FeedData("abcdefghi")
+			t.Expect(flow).To(HaveBeenPaused())
+			r.SetException("boom")
+			r.FeedData("j")
+			t.Expect(flow).To(HaveBeenLeftAlone())
+			r.ClearException()
+			t.Expect(r.ReadExactly(10)).To(Return("abcdefghij"))
+			t.Expect(flow).To(HaveBeenResumed())
 		})
 		It("pauses the transport again after it has resumed it", Rule("reader.feed.pauses-above-twice-limit"), func() {
 			r := t.NewReaderLimit(4)

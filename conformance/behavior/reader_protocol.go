@@ -211,6 +211,22 @@ func readerProtocolOnWire(t *Testee) {
 		s.Raw.SendAll(text)
 		t.Expect(read).To(Return(text))
 	})
+	itEach(readingKinds, "loses nothing when a read is cancelled just as something comes", Rule("reader.read.cancel-keeps-data"), func(kind trace.EndKind) {
+		s := t.OpenStream(kind)
+		for range 50 { // which of the two is first is open
+			read := s.Reader.Read(10)
+			t.WithoutSettling(func() {
+				s.Raw.Send("a")
+				read.Cancel()
+			})
+			t.Expect(read).To(Or(Return("a"), FailWith(Cancelled)))
+			if read.Raised() != nil {
+				t.Expect(s.Reader.ReadExactly(1)).To(Return("a"))
+			}
+		}
+		s.Raw.End()
+		t.Expect(s.Reader.ReadAll()).To(Return(""))
+	})
 
 	keepsOpen := Rule("reader_protocol.eof-keeps-half-open")
 	itEach(socketKinds, "keeps a stream open when the peer has ended its side", keepsOpen, func(kind trace.EndKind) {

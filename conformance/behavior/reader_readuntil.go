@@ -32,6 +32,40 @@ func readerReadUntil(t *Testee) {
 			r.FeedData("SEPd")
 			t.Expect(call).To(Return("abcSEP"))
 		})
+		It("looks for the separator that it is given, not for that of the call before", Rule("reader.readuntil.through-first-separator"), func() {
+			r.FeedData("aENDbSEPcENDdSEP;e,f;g,h")
+			for _, c := range [][2]string{{"SEP", "aENDbSEP"}, {"END", "cEND"}, {"SEP", "dSEP"}, {",", ";e,"}, {";", "f;"}, {",", "g,"}} {
+				t.Expect(r.ReadUntil(c[0])).To(Return(c[1]))
+			}
+		})
+		DescribeTable("finds a separator in what another was looked for in vain", Rule("reader.readuntil.through-first-separator"),
+			func(fed, vain, separator, want string) {
+				r := t.NewReaderLimit(len(fed))
+				r.FeedData(fed)
+				call := r.ReadUntil(vain)
+				t.Expect(call).To(BePending())
+				call.Cancel()
+				t.Expect(r.ReadUntil(separator)).To(Return(want))
+
+				overrun := t.NewReaderLimit(len(want))
+				overrun.FeedData(fed, strings.Repeat("x", len(want)+len(vain)))
+				t.Expect(overrun.ReadUntil(vain)).To(FailWith(LimitOverrun))
+				t.Expect(overrun.ReadUntil(separator)).To(Return(want))
+			},
+			Entry("of one byte", "a;b", ",", ";", "a;"), Entry("of as many bytes", "aSEPb", "END", "SEP", "aSEP"), Entry("of fewer bytes", "aSEPb", "SEPARATOR", "SEP", "aSEP"),
+			Entry("of more bytes", "aSEPb", ";", "SEP", "aSEP"),
+		)
+		It("reads a line of what a separator was looked for in vain", Rule("reader.readline.through-first-lf", "reader.readuntil.through-first-separator"), func() {
+			r.FeedData("a;b\nc")
+			call := r.ReadUntil("SEP")
+			t.Expect(call).To(BePending())
+			call.Cancel()
+			t.Expect(r.ReadLine()).To(Return("a;b\n"))
+			line := r.ReadLine()
+			t.Expect(line).To(BePending())
+			line.Cancel()
+			t.Expect(r.ReadUntil("c")).To(Return("c"))
+		})
 		DescribeTable("returns the separator with the data", Rule("reader.readuntil.keeps-separator"),
 			func(separator string) {
 				r.FeedData("abc" + separator + "def")
@@ -197,6 +231,14 @@ func readerReadUntil(t *Testee) {
 			Entry("of one", "a,b;c", "a,b;", ";"), Entry("of two", "a,b;c", "a,", ";", ","), Entry("with duplicates", "a;b", "a;", ";", ";", ","),
 			Entry("of many", "abc9", "abc9", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
 		)
+		It("looks for the tuple that it is given, not for that of the call before", Rule("reader.readuntil.tuple-accepted"), func() {
+			r.FeedData("aENDbSEPcENDd")
+			t.Expect(r.ReadUntilAny("SEP", ";")).To(Return("aENDbSEP"))
+			vain := r.ReadUntilAny("SEP", "XYZ")
+			t.Expect(vain).To(BePending())
+			vain.Cancel()
+			t.Expect(r.ReadUntilAny("END", ",")).To(Return("cEND"))
+		})
 		DescribeTable("ends where the first alternative ends", Rule("reader.readuntil.tuple-earliest-end-wins"),
 			func(fed, want string, separators ...string) {
 				r.FeedData(fed)

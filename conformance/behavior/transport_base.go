@@ -418,6 +418,14 @@ func transportBase(t *Testee) {
 			c.Transport.SetProtocol(c.Protocol)
 			t.Expect(c.Transport.GetProtocol()).To(ReturnTheProtocol(c.Protocol))
 		})
+		itEach(writingKinds, "knows its protocol while it is closing", Rule("transport.base.get-protocol"), func(kind trace.EndKind) {
+			c := t.Connect(kind)
+			fill(c)
+			c.Transport.Close()
+			t.Expect(c.Transport.GetProtocol()).To(ReturnTheProtocol(c.Protocol))
+			c.Transport.Abort()
+			t.Expect(c.Protocol).To(HaveLostCleanly())
+		})
 
 		itEach(allKinds, "is made with a protocol from the factory",
 			Rule("transport.base.made-by-loop"), func(kind trace.EndKind) {

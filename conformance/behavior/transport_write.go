@@ -199,6 +199,17 @@ func transportWrite(t *Testee) {
 					t.Expect(c.Transport.WriteBufferSize()).To(Become(ReturnInt(0)))
 				}
 			})
+		itEach(writingKinds, "has queued after close what is not sent yet",
+			Rule("transport.write.buffer-size"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				written := fill(c)
+				before := c.Transport.Queued()
+				c.Transport.Close()
+				t.Expect(c.Transport.Queued()).To(And(BeNumerically(">", 0), BeNumerically("<=", before)), "bytes queued after close")
+				t.Expect(c.Raw.RecvAll()).To(ReturnLength(written))
+				t.Expect(c.Protocol).To(HaveLost())
+				t.Expect(c.Transport.WriteBufferSize()).To(ReturnInt(0))
+			})
 		itEach(writingKinds, "has nothing queued after abort",
 			Rule("transport.write.buffer-size"), func(kind trace.EndKind) {
 				c := t.Connect(kind)
@@ -446,6 +457,18 @@ func transportWrite(t *Testee) {
 				t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
 			})
 
+		itEach(writingKinds, "resumes writing after close too, while it sends what is queued",
+			Rule("transport.write.resumes-at-low"), func(kind trace.EndKind) {
+				c := narrow(t, kind)
+				text := Pattern(much)
+				c.Transport.Write(text)
+				t.Expect(c.Protocol).To(HaveFlow(paused))
+				c.Transport.Close()
+				t.Expect(c.Raw.RecvAll()).To(Return(text))
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+				t.Expect(c.Protocol).To(HaveFlow(paused, resumed))
+			})
+
 		itEach(writingKinds, "pauses and resumes in turn",
 			Rule("transport.write.pause-and-resume-alternate"), func(kind trace.EndKind) {
 				c := narrow(t, kind)
@@ -605,25 +628,39 @@ func transportWrite(t *Testee) {
 				t.Expect(c.Raw.RecvAll()).To(Return(strings.Join(chunks, "")))
 				t.Expect(c.Protocol).To(HaveLostCleanly())
 			})
+		// alike expects writelines to fail if write does, and not otherwise.
+		alike := func(tr *Transport) {
+			written, lines := tr.Write("abc"), tr.WriteLines("abc", "")
+			t.Expect(written).To(ComeBack())
+			if e := written.Raised(); e != nil {
+				t.Expect(lines.Raised()).NotTo(BeNil(), lines.String()+", and "+written.String())
+			} else {
+				t.Expect(lines).To(ReturnNone())
+			}
+		}
 		itEach(writingKinds, "treats writelines like write when the connection is closed or lost",
 			Rule("transport.write.writelines-equals-writes"), func(kind trace.EndKind) {
 				c := t.Connect(kind)
-				same := func() {
-					written, lines := c.Transport.Write("abc"), c.Transport.WriteLines("abc", "")
-					t.Expect(written).To(ComeBack())
-					if e := written.Raised(); e != nil {
-						t.Expect(lines.Raised()).NotTo(BeNil(), lines.String()+", and "+written.String())
-					} else {
-						t.Expect(lines).To(ReturnNone())
-					}
-				}
 				t.WithoutSettling(func() {
 					c.Transport.Abort()
-					same()
+					alike(c.Transport)
 				})
 				t.Expect(c.Protocol).To(HaveLost())
-				same()
+				alike(c.Transport)
 				t.Expect(c.Protocol).To(HaveLived(made, lost))
+			})
+		itEach(writingKinds, "treats writelines like write when the connection is closed or lost after write_eof",
+			Rule("transport.write.writelines-equals-writes"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				text := Pattern(much)
+				c.Transport.Write(text)
+				c.Transport.WriteEOF()
+				alike(c.Transport)
+				c.Transport.Close()
+				alike(c.Transport)
+				t.Expect(c.Raw.RecvAll()).To(Return(text))
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+				alike(c.Transport)
 			})
 
 		itEach(socketKinds, "ends the stream to the peer when everything is sent, and still receives",
@@ -649,6 +686,19 @@ func transportWrite(t *Testee) {
 				t.Expect(c.Transport.WriteEOF()).To(ReturnNone())
 				t.Expect(c.Raw.RecvAll()).To(Return("all"))
 				c.Raw.Send("we receive")
+				t.Expect(c.Protocol).To(HaveReceived("we receive"))
+				t.Expect(c.Protocol).To(HaveLived(made, data))
+			})
+		itEach(socketKinds, "ends the stream to the peer while reading is paused",
+			Rule("transport.write.eof-after-flush"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				c.Transport.PauseReading()
+				text := Pattern(much)
+				c.Transport.Write(text)
+				t.Expect(c.Transport.WriteEOF()).To(ReturnNone())
+				t.Expect(c.Raw.RecvAll()).To(Return(text))
+				c.Raw.Send("we receive")
+				c.Transport.ResumeReading()
 				t.Expect(c.Protocol).To(HaveReceived("we receive"))
 				t.Expect(c.Protocol).To(HaveLived(made, data))
 			})
