@@ -250,6 +250,13 @@ func unixPath(t *Testee) {
 		s.Close()
 		t.Expect(s.Address().State()).To(Become(ReturnText("free")))
 	})
+	It("removes the file of a socket that it was given when it is closed", removes, func() {
+		a := t.NewAddress(trace.Unix)
+		s := t.Serve(trace.Unix, WithSocket(t.NewSocketAt(a)))
+		t.Expect(a.State()).To(ReturnText("socket"))
+		s.Close()
+		t.Expect(a.State()).To(Become(ReturnText("free")))
+	})
 	It("removes the file when it is closed while a client is connected", removes, func() {
 		s := t.Serve(trace.Unix)
 		raw, h := s.Client()
