@@ -208,6 +208,14 @@ func protocolBase(t *Testee) {
 				c.Raw.Reset()
 				t.Expect(c.Protocol).To(HaveLostWith(ConnectionReset))
 			})
+		It("gives connection_lost the error of a reset that came while reading was paused: tcp",
+			Rule("protocol.base.abnormal-loss-has-error"), func() {
+				c := t.Connect(trace.TCP)
+				c.Transport.PauseReading()
+				c.Raw.Reset()
+				c.Transport.ResumeReading()
+				t.Expect(c.Protocol).To(HaveLostWith(ConnectionReset))
+			})
 		It("gives connection_lost the error after a reset while something is queued: tcp",
 			Rule("protocol.base.abnormal-loss-has-error"), func() {
 				c := t.Connect(trace.TCP)

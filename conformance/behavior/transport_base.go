@@ -379,6 +379,17 @@ func transportBase(t *Testee) {
 				t.Expect(next).To(HaveLived(data, eof, lost))
 				t.Expect(c.Protocol).To(HaveLived(made))
 			})
+		itEach(readingKinds, "has what comes go to the protocol that was set, and not to a stream's read that waits",
+			Rule("transport.base.set-protocol"), func(kind trace.EndKind) {
+				s := t.OpenStream(kind)
+				read := s.Reader.Read(10)
+				t.Expect(read).To(BePending())
+				next := t.NewProtocol(s.Transport)
+				s.Transport.SetProtocol(next)
+				s.Raw.Send("for the next")
+				t.Expect(next).To(HaveReceived("for the next"))
+				t.Expect(read).To(BePending())
+			})
 		itEach(writingKinds, "resumes the protocol that was set while writing was paused",
 			Rule("transport.base.set-protocol"), func(kind trace.EndKind) {
 				c := narrow(t, kind)

@@ -263,6 +263,16 @@ func transportWrite(t *Testee) {
 				c.Transport.SetProtocol(t.NewProtocol(c.Transport))
 				t.Expect(c.Transport.WriteBufferLimits()).To(ReturnMarks(7, 100))
 			})
+		itEach(writingKinds, "has the marks that are set while it is closing",
+			Rule("transport.write.set-limits"), func(kind trace.EndKind) {
+				c := t.Connect(kind)
+				fill(c)
+				c.Transport.Close()
+				t.Expect(c.Transport.SetMarks(7, 100)).To(ReturnNone())
+				t.Expect(c.Transport.WriteBufferLimits()).To(ReturnMarks(7, 100))
+				c.Transport.Abort()
+				t.Expect(c.Protocol).To(HaveLostCleanly())
+			})
 		DescribeTable("refuses a low mark above the high one", Rule("transport.write.low-not-above-high"),
 			func(low, high int, accepted bool) {
 				for _, kind := range writingKinds {
