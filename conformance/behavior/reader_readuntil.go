@@ -129,6 +129,18 @@ func readerReadUntil(t *Testee) {
 			Entry("aa in aaaa", "aaaa", "aa", "aa"), Entry("abab in abacabab", "abacababx", "abab", "abacabab"), Entry("aabaab in aabaaaabaab", "aabaaaabaab", "aabaab", "aabaaaabaab"),
 		)
 
+		It("is not misled by a great many beginnings and ends of a separator", Rule("reader.readuntil.false-start-hides-no-match"), func() {
+			for _, separator := range []string{"b" + strings.Repeat("a", 15), strings.Repeat("a", 15) + "b", "abaabaaab"} {
+				text := strings.Repeat("aab", 500) + strings.Repeat("a", 2000) + separator
+				text = text[:strings.Index(text, separator)+len(separator)]
+				r := t.NewReader()
+				r.FeedData(text[:1000])
+				call := r.ReadUntil(separator)
+				r.FeedData(text[1000:])
+				t.Expect(call).To(Return(text))
+			}
+		})
+
 		DescribeTable("raises an overrun when the text before the separator is longer than the limit", Rule("reader.readuntil.overrun-when-chunk-exceeds-limit"),
 			func(separator string) {
 				r := t.NewReaderLimit(4)

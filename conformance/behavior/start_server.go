@@ -292,6 +292,13 @@ func startServerFails(t *Testee) {
 		t.Expect(reports(t, "it fails")).To(Equal(1), "reports of the exception")
 		expectSomeClient(t, s)
 	})
+	itEach(socketKinds, "reports an exception of a coroutine that has closed the connection itself", fails, func(kind trace.EndKind) {
+		s := t.Serve(kind, Calling(trace.Coroutine), Reacting(InCall(1).Doing(CloseWriter).Raising("it fails")))
+		raw := t.RawConnect(s.Address())
+		t.Expect(raw.RecvAll()).To(Return(""))
+		t.Expect(t.Reported("it fails")).To(BeTrue(), "the exception is reported")
+		expectSomeClient(t, s)
+	})
 	itEach(socketKinds, "closes the connection of a coroutine that fails late, when what it has written is sent", fails, func(kind trace.EndKind) {
 		s := t.Serve(kind, Calling(trace.Coroutine), Reacting(InEachCall().Holding()))
 		raw, h := s.Client()
