@@ -39,6 +39,9 @@ func (p *plot) open() {
 			local = p.localPlace()
 			open.Local = local
 		}
+		if kind == trace.TCP && chance(c, 10) { // which makes no difference, with one address
+			open.Delay = trace.Int(oneOf(c, 0, 250))
+		}
 	}
 	open.As = p.name("c")
 	p.emit(open)

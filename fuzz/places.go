@@ -21,7 +21,7 @@ type serving struct {
 
 // can tells whether a call makes sense of the server as it is.
 func (s *serving) can(op trace.Op) bool {
-	return op != trace.ServerStartServing && op != trace.ServerServeForever && op != trace.ServerContext || !s.closed
+	return op != trace.ServerServeForever && op != trace.ServerContext || !s.closed
 }
 
 // note keeps account of what a command does to the server.
