@@ -105,7 +105,8 @@ func (p *plot) fill(n int) string {
 	return b.String()[:n]
 }
 
-// bytesToWrite draws data that are written to a connection: nothing, little, about a mark, or more than the kernel takes.
+// bytesToWrite draws data that are written to a connection: nothing, little, about a mark, or more than the kernel takes; seldom what
+// is no data and has to be refused.
 func (p *plot) bytesToWrite() trace.Data {
 	c := p.chance
 	n := 0
@@ -117,6 +118,9 @@ func (p *plot) bytesToWrite() trace.Data {
 		n = near(c, p.high)
 	default:
 		n = int(draw[bulk](c))
+	}
+	if chance(c, 2) && p.g.d.Has(trace.CapPythonSurface) {
+		return trace.Data{Form: oneOf(c, trace.AsText, trace.AsNone, trace.AsInt, trace.AsList), Bytes: trace.Bytes("5")}
 	}
 	d := trace.Data{}
 	if chance(c, 12) && p.g.d.Has(trace.CapTypedBuffers) {

@@ -67,6 +67,9 @@ var wrongWires = []wrongSession{
 	{"writer.eof.closes-write-side-only", "no end", streamed(trace.Unix, viaWriter(writes("abc")), viaWriter(endsOut()), recvAll("k1"))},
 	{"transport.write.eof-after-flush", "write_eof fails", unix(endsOut().raises(badState))},
 	{"writer.eof.write-afterwards-refused", "a write after write_eof is accepted", unix(endsOut(), writes("a"))},
+	{"writer.write.refuses-other-types", "a write takes what is no data", unix(form(writes("5"), trace.AsNone))},
+	{"writer.write.writelines-argument-types", "a chunk is no data", unix(form(writesLines("a", "5"), trace.AsInt))},
+	{"transport.write.order-without-loss", "of what was refused something is sent", unix(form(writesLines("a", "5"), trace.AsInt).raises(of(trace.InvalidType)), writes("b"), recv("k1", 2).gives("ab"))},
 	{"writer.write.after-close-discarded", "a write after close is refused", unix(closes().with(lost), writes("a").raises(badState))},
 	{"writer.write.after-close-discarded", "a write after close reaches the peer", unix(writes("a"), closes().with(lost), writes("b"), recvAll("k1").gives("ab"))},
 	{"writer.write.failed-send-does-not-raise", "a write to a peer that has gone raises", streamed(trace.Unix, closesRaw(), viaWriter(writes("a")).raises(of(trace.BrokenPipe)))},
@@ -177,7 +180,12 @@ func switches() step {
 	return s
 }
 
+// form has the data, or the last of the chunks, be of a form.
 func form(s step, f trace.Form) step {
+	if s.c.Data == nil {
+		s.c.Chunks[len(s.c.Chunks)-1].Form = f
+		return s
+	}
 	s.c.Data.Form = f
 	return s
 }
@@ -205,6 +213,7 @@ var conformingWires = []conformingSession{
 	{"closed, and the peer closes without having read", unix(writes(a(300)), closes(), closesRaw().with(lostBy(trace.BrokenPipe))), nil},
 	{"the peer closes without having read", unix(writes(a(300)), closesRaw().with(lostBy(trace.ConnectionReset)), writes("b")), []string{"writer.write.after-close-discarded"}},
 	{"the peer closes", wired(trace.Unix, keepsOpen, sends("a").with(got("a")), closesRaw().with(atEnd), closes().with(lost)), []string{"protocol.stream.truthy-eof-keeps-open"}},
+	{"what is no data is refused", unix(form(writes("5"), trace.AsText).raises(of(trace.InvalidType)), form(writesLines("a", "5"), trace.AsInt).raises(of(trace.InvalidType)), writes("x"), recv("k1", 1).gives("x")), []string{"writer.write.refuses-other-types", "writer.write.writelines-argument-types"}},
 	{"half-open", wired(trace.Unix, keepsOpen, shutdown().with(atEnd), closing().is(false), writes("abc"), recv("k1", 3).gives("abc"), closes().with(lost), recvAll("k2").gives("")),
 		[]string{"protocol.stream.truthy-eof-keeps-open", "invariants.half-open-still-writes"}},
 	{"a protocol without callbacks", steps(rawEnd(trace.Unix), plain(), opened(), sends("ab"), closing().is(false), shutdown(), closing().is(true), recvAll("k1").gives("")), []string{"protocol.stream.default-eof-closes"}},
@@ -297,7 +306,7 @@ var latitudeWires = []permittedSession{
 	{"what is written when the peer has gone may not be lost", wired(trace.Unix, nil, shutdown().soon(), writes("abc").soon(), settle().with(atEnd, lost), recvAll("k1").gives("abc"))},
 	{"nothing is said of a file as a pipe", steps(rawEnd(trace.ReadFile), programmed(), opened().raises(invalid), closing().is(true))},
 	{"what cannot be opened is not judged", steps(rawEnd(trace.Unix), programmed(), opened().raises(of(trace.OSError)), settle().with(lost))},
-	{"wrong arguments are judged elsewhere", unix(form(writes("abcd"), trace.AsText).raises(of(trace.InvalidType)), recv("k1", 1).gives("z"))},
+	{"what is no data may be refused or discarded once the transport is closed", unix(closes().with(lost), form(writes("5"), trace.AsText))},
 	{"an end without a condition", unix(sends("a").soon(), run("k9", false))},
 	{"a run stops as soon as its condition holds, and nothing is at rest then", unix(stops(), sends("ab"), goesOn().soon(), runFor(trace.DataReceived, true).with(got("a")), settle().with(got("b")))},
 	{"a reader that is fed by hand besides is not judged", streamed(trace.Unix, ofReader(feed("xyz")), ofReader(read("k1", 9)).gives("xyz"))},

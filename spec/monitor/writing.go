@@ -87,7 +87,7 @@ func (c *connection) write(a *action) {
 	}
 	a.wrong = a.wrong || a.command.Container == trace.Single || a.command.Container == trace.Number
 	switch {
-	case a.wrong: // judged by the cases that pass such arguments
+	case a.wrong: // of which nothing is sent
 	case c.lost || c.aborted || c.closing && c.flushed():
 		o.dropped = append(o.dropped, all...)
 	case o.eof:
@@ -126,7 +126,14 @@ func (c *connection) wrote(a *action, raised *trace.Error) {
 	isLines := a.command.Op == trace.TransportWriteLines || a.command.Op == trace.WriterWriteLines
 	switch {
 	case a.wrong:
-		c.out.unclear = true // what of it was sent, if anything, is judged elsewhere
+		if a.open && !c.out.eof && !c.out.piped {
+			rule := "writer.write.refuses-other-types"
+			if isLines {
+				rule = "writer.write.writelines-argument-types"
+			}
+			c.holds(rule, raised != nil, "raised invalid-type, since that is no data")
+		}
+		c.out.unclear = c.out.unclear || raised == nil // what of it is sent, if anything, is not known then
 	case a.refused:
 		if a.open && c.socket() && c.out.eof && (len(a.command.Chunks) > 0 || a.command.Data != nil && len(a.command.Data.Bytes) > 0) {
 			c.holds("writer.eof.write-afterwards-refused", raised != nil && raised.Kind == trace.InvalidState, "raised invalid-state, since write_eof was called")
