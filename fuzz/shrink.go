@@ -27,8 +27,9 @@ func Shrink(ctx context.Context, p Program, budget time.Duration, breaks func(co
 		s.lowerTogether()
 	}
 	if within.Err() != nil {
-		s.ctx, s.err = ctx, ctx.Err() // names are worth one try more
+		s.err = ctx.Err()
 	}
+	s.ctx = ctx // names are worth one try more
 	s.try(s.best.usual())
 	return s.best, s.err
 }

@@ -231,6 +231,20 @@ func TestShrinkEndsEarly(t *testing.T) {
 	}
 }
 
+// TestTheLastTryOfShrinkHasTime has the budget end while names are tried, for which there is time all the same.
+func TestTheLastTryOfShrinkHasTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Program{{Op: trace.ReaderMake, As: "left"}}
+		got, err := Shrink(t.Context(), p, time.Minute, func(ctx context.Context, p Program) (bool, error) {
+			time.Sleep(time.Hour)
+			return true, ctx.Err()
+		})
+		if err != nil || got[0].As != "r" {
+			t.Errorf("it came to %s (%v)", got, err)
+		}
+	})
+}
+
 // TestShrinkAnything shrinks programs that break by the whim of their text: whatever comes out is valid, and no longer.
 func TestShrinkAnything(t *testing.T) {
 	p := read(t, aLongOne)
