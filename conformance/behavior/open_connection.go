@@ -531,6 +531,14 @@ func openConnectionEyeballs(t *Testee) {
 		expectTalk(t, t.OpenTo(a, WithInterleave(1)))
 	})
 
+	It("mixes the families of addresses when there is a delay and nothing is said of interleave", eyeballs, func() {
+		first, second, other := t.NewAddress(trace.TCP), t.NewAddressIn(trace.TCP, trace.Live), t.NewAddressOf("::1", trace.Live)
+		t.FreezeClock()
+		t.Resolve("mixed.test", first, second, other)
+		opened := openHost(t, "mixed.test", WithDelay(eyeballsDelay))
+		t.Expect(opened).To(ReturnNone())
+		expectTalk(t, opened.Stream(other.Accept()))
+	})
 	// Two hosts of IPv4 and one of IPv6: with interleave, as many of the first family come first, and then one of each in turn.
 	for _, c := range []struct{ interleave, dead int }{{0, 1}, {0, 2}, {1, 1}, {2, 1}, {2, 2}} {
 		name := fmt.Sprintf("mixes the families of addresses as interleave says: %d, where the first %d are dead", c.interleave, c.dead)
