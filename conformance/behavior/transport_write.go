@@ -738,6 +738,9 @@ func transportWrite(t *Testee) {
 			Rule("transport.write.order-without-loss"), func(kind trace.EndKind) {
 				c := t.Connect(kind)
 				text := Pattern(10 * much)
+				if kind == trace.WritePipe {
+					text = text[:2*much] // which takes little at a time, and some implementations move all the rest each time
+				}
 				rest := text
 				next := func(n int) string {
 					n = min(n, len(rest))
