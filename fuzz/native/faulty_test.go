@@ -92,3 +92,11 @@ func TestTargetFindsAFault(t *testing.T) {
 	}
 	t.Error("the fault was not found")
 }
+
+// TestAPanicIsAFind has a target panic.
+func TestAPanicIsAFind(t *testing.T) {
+	err := tried(parser(func([]byte) error { panic("it falls over") }), nil)
+	if err == nil || !strings.Contains(err.Error(), "panic: it falls over") || !strings.Contains(err.Error(), "faulty_test.go") {
+		t.Errorf("a panic leads to %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package native
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -34,7 +35,7 @@ func run(f *testing.F) {
 	f.Cleanup(func() { close(inputs) })
 	go func() { // the engine has a new goroutine for each input, whose stack would have to grow each time
 		for data := range inputs {
-			outcomes <- target.Run(data)
+			outcomes <- tried(target, data)
 		}
 	}()
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -43,6 +44,16 @@ func run(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// tried runs a target with an input. A panic is a find like others.
+func tried(target Target, data []byte) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return target.Run(data)
 }
 
 func FuzzNothing(f *testing.F)    { run(f) }
