@@ -585,11 +585,13 @@ func transportBase(t *Testee) {
 			})
 		itEach(allKinds, "knows after the loss what nobody has asked for before",
 			Rule("transport.base.info-after-close"), func(kind trace.EndKind) {
-				c := t.Connect(kind)
+				c, like := t.Connect(kind), t.Connect(kind)
 				c.Transport.Close()
 				t.Expect(c.Protocol).To(HaveLost())
 				for _, name := range namesKnown(kind) {
-					t.Expect(c.Transport.Info(name)).To(ReturnSomething(), name)
+					if known := like.Transport.Info(name).Returned(); known != nil && !known.IsNone() {
+						t.Expect(c.Transport.Info(name)).To(ReturnSomething(), name)
+					}
 				}
 			})
 		It("has an empty text for the names of a Unix socket without one",
@@ -601,7 +603,7 @@ func transportBase(t *Testee) {
 	})
 }
 
-// namesKnown are the names of what every transport of a kind knows of its end.
+// namesKnown are the names of what a transport of a kind knows of its end, as a rule.
 func namesKnown(kind trace.EndKind) []string {
 	if kind == trace.ReadPipe || kind == trace.WritePipe {
 		return []string{"pipe"}
