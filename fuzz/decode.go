@@ -50,11 +50,10 @@ type plan struct {
 var plans = [kinds]plan{Readers: readers, Streams: streams, Transports: transports, Servers: servers}
 
 // hasty is the bit of a command's byte that asks for the reply at once, where that leaves the monitors something to say. Each such
-// command multiplies what they have to follow, so there are few of them, and fewer in a row.
+// command multiplies what they have to follow, so there are few of them.
 const (
-	hasty           = 0x80
-	mostHasty       = 3
-	mostHastyInARow = 3
+	hasty     = 0x80
+	mostHasty = 3
 )
 
 // A Decoder decodes one program after the other, in the same memory.
@@ -62,7 +61,6 @@ type Decoder struct {
 	rest    []byte
 	calls   int // that were started
 	hasty   int // commands so far
-	inARow  int // of them the last
 	written int // bytes to the other end
 	awaited int // bytes that the other end has asked for
 
@@ -77,7 +75,7 @@ func (d *Decoder) Decode(to Program, data []byte, kind Kind) Program {
 		d.data, d.ints = make([]trace.Data, 0, 2*mostCommands), make([]int, 0, 2*mostCommands)
 	}
 	d.data, d.ints = d.data[:0], d.ints[:0]
-	d.rest, d.calls, d.hasty, d.inARow, d.written, d.awaited = data, 0, 0, 0, 0, 0
+	d.rest, d.calls, d.hasty, d.written, d.awaited = data, 0, 0, 0, 0
 	p := &plans[kind]
 	if d.begun[kind] == nil {
 		d.begun[kind] = make([]Program, p.styles)
@@ -123,11 +121,8 @@ func (d *Decoder) command(to *trace.Command, c *code, atOnce bool) bool {
 		to.As = names[d.calls]
 		d.calls++
 	}
-	if to.NoSettle = atOnce && d.hasty < mostHasty && d.inARow < mostHastyInARow; to.NoSettle {
+	if to.NoSettle = atOnce && d.hasty < mostHasty; to.NoSettle {
 		d.hasty++
-		d.inARow++
-	} else {
-		d.inARow = 0
 	}
 	return true
 }

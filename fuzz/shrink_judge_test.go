@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -232,6 +233,25 @@ func TestFailureAtTheEndOfASessionCounts(t *testing.T) {
 	small, err := j.Shrink(t.Context(), must(j.Run(t.Context(), lasting)), string(adapter.Hang), time.Minute)
 	if err != nil || len(small.Program) != 2 { // without the clock
 		t.Errorf("it was shrunk to %s (%v)", small.Program, err)
+	}
+}
+
+// TestMuchDataGoesApart has programs that hand over much go to the adapter one by one.
+func TestMuchDataGoesApart(t *testing.T) {
+	a := reference.New()
+	defer a.Close()
+	line := must(NewJudge(t.Context(), a, Options{})).NewLine()
+	feeds := func(n int) Program {
+		return Program{{Op: trace.ReaderMake, As: "r"}, {Op: trace.ReaderFeedData, On: "r", Data: trace.D(strings.Repeat("a", n))}}
+	}
+	little, much := feeds(10), feeds(mostData-100)
+	for _, c := range []struct {
+		programs []Program
+		want     int
+	}{{[]Program{little, little, little}, 3}, {[]Program{little, much, much}, 2}, {[]Program{feeds(mostData + 1), little}, 1}} {
+		if n := line.together(c.programs); n != c.want {
+			t.Errorf("%d programs go together, not %d", n, c.want)
+		}
 	}
 }
 
